@@ -1,0 +1,84 @@
+"""What a model file says about itself.
+
+Export writes this description into the ONNX metadata (and the safetensors header of a checkpoint
+that is run in PyTorch); the runtime reads it back, so that the two arms of the package meet in
+one file on disk. It is JSON: data, never a program.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from erd_ros.errors import ArtifactError
+from erd_ros.skeleton import Skeleton
+
+METADATA_KEY = "erd_ros.artifact"
+FORMAT_VERSION = 1
+UNIT = "metre"
+FRAME = "camera optical (x right, y down, z forward)"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Description of one model file.
+
+    name, steps, precision  e.g. "linear_erd", 4 residual steps, "float32"
+    skeleton                layout of the input keypoints and of the output joints; joint 0 is the root
+    training                provenance: config, seed, commit, data sources and their terms, subjects
+    Raises ArtifactError when the description is of another format, unit or frame.
+    """
+
+    name: str
+    skeleton: Skeleton
+    steps: int
+    precision: str = "float32"
+    training: Mapping[str, Any] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+    unit: str = UNIT
+    frame: str = FRAME
+
+    def __post_init__(self) -> None:
+        for what, value, expected in (
+            ("format_version", self.format_version, FORMAT_VERSION),
+            ("unit", self.unit, UNIT),
+            ("frame", self.frame, FRAME),
+        ):
+            if value != expected:
+                raise ArtifactError(
+                    f"model '{self.name}' has {what} {value!r}, this version reads {expected!r}; "
+                    "export it again with `erd export`"
+                )
+        if self.steps < 0:
+            raise ArtifactError(f"model '{self.name}' has {self.steps} steps, expected 0 or more")
+
+    def to_json(self) -> str:
+        """JSON text that ``from_json`` reads back to an equal description."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "Artifact":
+        """Read a description back; ``source`` names the file in errors. Raises ArtifactError."""
+        try:
+            values = json.loads(text)
+            skeleton = values.pop("skeleton")
+            return cls(
+                skeleton=Skeleton(
+                    skeleton["name"], tuple(skeleton["joint_names"]), tuple(skeleton["parents"])
+                ),
+                **values,
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ArtifactError(
+                f"{source}: its description cannot be read ({error}); export it again with `erd export`"
+            ) from error
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], source: str) -> "Artifact":
+        """Find the description in a file's metadata. Raises ArtifactError for a foreign file."""
+        if METADATA_KEY not in metadata:
+            raise ArtifactError(
+                f"{source} is not a model of erd_ros: its metadata has no '{METADATA_KEY}'; "
+                "use the shipped model or one written by `erd export`"
+            )
+        return cls.from_json(metadata[METADATA_KEY], source)
