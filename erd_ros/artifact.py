@@ -24,7 +24,7 @@ class Artifact:
     """Description of one model file.
 
     name, steps, precision  e.g. "linear_erd", 4 residual steps, "float32"
-    skeleton                layout of the input keypoints and of the output joints; joint 0 is the root
+    skeleton                layout of input keypoints and output joints; joint 0 is the root
     training                provenance: config, seed, commit, data sources and their terms, subjects
     Raises ArtifactError when the description is of another format, unit or frame.
     """
@@ -70,7 +70,8 @@ class Artifact:
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ArtifactError(
-                f"{source}: its description cannot be read ({error}); export it again with `erd export`"
+                f"{source}: its description cannot be read ({error}); "
+                "export it again with `erd export`"
             ) from error
 
     @classmethod

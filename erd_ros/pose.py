@@ -1,4 +1,4 @@
-"""What the parts of the robot arm hand to each other: persons in 2D and in 3D, checked when made."""
+"""What the parts of the robot arm hand to each other: persons in 2D and 3D, checked when made."""
 
 from dataclasses import dataclass
 
@@ -46,9 +46,9 @@ class Keypoints2D:
         return len(self.pixels)
 
     def to_layout(self, target: Skeleton) -> "Keypoints2D":
-        """The same persons in another layout, joint by joint name; what cannot be built is missing."""
+        """The same persons in another layout, by joint name; what cannot be built is missing."""
         weights = conversion_matrix(self.skeleton, target)
-        # NaN * 0 is NaN, so missing joints are zeroed for the product and masked by confidence after.
+        # NaN * 0 is NaN: missing joints are zeroed for the product, then masked by confidence.
         pixels = np.einsum("ts,nsc->ntc", weights, np.nan_to_num(self.pixels))
         used = weights > 0
         worst = np.where(used, self.confidence[:, None, :], np.inf).min(-1)
@@ -64,8 +64,8 @@ class Pose3D:
     root_in_camera    (N, 3) float32; NaN likewise.
     confidence        (N, J) float32 in 0..1 of the 2D keypoint behind each joint; 0 = the joint was
                       not seen and its position is inferred from the others.
-    residual_px       (N,) float32, root mean square reprojection error over the joints seen, pixels;
-                      NaN likewise.
+    residual_px       (N,) float32, root mean square reprojection error over the joints seen,
+                      pixels; NaN likewise.
     Raises InputError when a shape does not fit the skeleton.
     """
 
