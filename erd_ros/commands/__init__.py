@@ -1,0 +1,1 @@
+"""The commands of ``erd``, one module each: light to import, heavy only when run."""
