@@ -1,0 +1,1 @@
+"""Camera, root position and alignment: numpy in, numpy out."""
