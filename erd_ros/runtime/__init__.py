@@ -1,0 +1,115 @@
+"""Running a model file: one call, whatever executes it."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from erd_ros.artifact import Artifact
+from erd_ros.errors import ArtifactError, InputError
+from erd_ros.pose import FloatArray
+
+DEFAULT_MODEL = Path(__file__).parents[1] / "weights" / "linear_erd.onnx"
+
+
+@dataclass(frozen=True, eq=False)
+class PoseOutputs:
+    """What the graph says of N persons, in the camera optical frame.
+
+    joints    (N, J, 3) float32, metres, relative to the root
+    root      (N, 3) float32, metres
+    residual  (N, J) float32, reprojection error per joint in normalised image coordinates
+    """
+
+    joints: FloatArray
+    root: FloatArray
+    residual: FloatArray
+
+
+class Backend(Protocol):
+    """A model file, loaded and ready. Made by ``load``.
+
+    info       what the file says about itself
+    name       what executes it: "onnxruntime", "torch"
+    device     where: "cpu"
+    precision  numbers it computes with: "float32"
+    sha256     of the file, hexadecimal
+    """
+
+    info: Artifact
+    name: str
+    device: str
+    precision: str
+    sha256: str
+
+    def __call__(self, rays: ArrayLike, confidence: ArrayLike) -> PoseOutputs:
+        """Poses of N persons, N may be 0, from rays (N, J, 2) and confidence (N, J) in 0..1.
+
+        Rays are undistorted normalised image coordinates in the model's joint order. A joint
+        without confidence, or whose ray is not finite, is missing. Raises InputError for shapes
+        that do not fit the model.
+        """
+        ...
+
+
+def load(path: str | Path, device: str = "cpu", threads: int = 1) -> Backend:
+    """Load a model file with the backend of its suffix.
+
+    device   where it runs; a backend that cannot raises BackendError, it never falls back
+    threads  CPU threads of one call; at this model's size more than one seldom pays
+    Raises ArtifactError for a file that is missing, corrupt, foreign or of an unknown suffix.
+    """
+    path = Path(path)
+    if threads < 1:
+        raise InputError(f"threads is {threads}, expected 1 or more")
+    if path.suffix not in BACKENDS:
+        raise ArtifactError(
+            f"{path}: no backend reads '{path.suffix}' files; choose one of {', '.join(BACKENDS)}"
+        )
+    if not path.is_file():
+        raise ArtifactError(
+            f"model file {path} does not exist; the one that ships is {DEFAULT_MODEL}, "
+            "and `erd export` writes others"
+        )
+    backend: Backend = importlib.import_module(BACKENDS[path.suffix]).load(path, device, threads)
+    return backend
+
+
+def check_inputs(
+    rays: ArrayLike, confidence: ArrayLike, joints: int
+) -> tuple[FloatArray, FloatArray]:
+    """Rays (N, J, 2) and confidence (N, J) as the graph wants them: float32, finite, 0..1.
+
+    Raises InputError for arrays of another shape or not of numbers.
+    """
+    try:
+        rays = np.array(rays, np.float32)
+        confidence = np.array(confidence, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"rays and confidence must be arrays of numbers: {error}") from error
+    if rays.ndim != 3 or rays.shape[1:] != (joints, 2):
+        raise InputError(f"rays have shape {rays.shape}, expected (N, {joints}, 2)")
+    if confidence.shape != rays.shape[:2]:
+        raise InputError(f"confidence has shape {confidence.shape}, expected {rays.shape[:2]}")
+    missing = ~(np.isfinite(rays).all(-1) & (confidence > 0))
+    rays[missing] = 0
+    confidence[missing] = 0
+    return rays, np.minimum(confidence, 1)
+
+
+def empty_outputs(joints: int) -> PoseOutputs:
+    """The outputs for nobody, which no backend needs to be asked for."""
+    return PoseOutputs(
+        np.zeros((0, joints, 3), np.float32),
+        np.zeros((0, 3), np.float32),
+        np.zeros((0, joints), np.float32),
+    )
+
+
+BACKENDS = {
+    ".onnx": "erd_ros.runtime.onnx_backend",
+    ".safetensors": "erd_ros.runtime.torch_backend",
+}
