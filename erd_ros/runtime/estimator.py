@@ -1,0 +1,124 @@
+"""From the 2D keypoints of one image to metric 3D poses in the camera frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erd_ros.errors import InputError
+from erd_ros.geometry.camera import Camera
+from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
+from erd_ros.runtime import Backend
+from erd_ros.skeleton import Skeleton, conversion_matrix
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class EstimatorConfig:
+    """What counts as seen.
+
+    min_keypoints   a person with fewer usable keypoints, counted as the detector gave them, is not
+                    estimated; two keypoints are the least that a root can be solved from
+    min_confidence  0..1; a keypoint below it is missing
+    image_margin    fraction of the image's longer side; a keypoint that far outside the image, a
+                    detector's guess about what it cannot see, is missing
+    """
+
+    min_keypoints: int = 5
+    min_confidence: float = 0.3
+    image_margin: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.min_keypoints < 2:
+            raise InputError(f"min_keypoints is {self.min_keypoints}, expected 2 or more")
+        if not 0 <= self.min_confidence <= 1:
+            raise InputError(f"min_confidence is {self.min_confidence}, expected 0 to 1")
+        if not self.image_margin >= 0:
+            raise InputError(f"image_margin is {self.image_margin}, expected 0 or more")
+
+
+class Estimator:
+    """Runs a model on the keypoints of any layout; keeps nothing between images."""
+
+    def __init__(self, backend: Backend, config: EstimatorConfig | None = None) -> None:
+        self.backend = backend
+        self.config = config or EstimatorConfig()
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Layout of the poses that come out."""
+        return self.backend.info.skeleton
+
+    def estimate(self, keypoints: Keypoints2D, camera: Camera) -> Pose3D:
+        """Poses of the same N persons in the same order, in the camera optical frame, metres.
+
+        A person is NaN throughout (confidence aside) when fewer than ``min_keypoints`` usable
+        keypoints were seen, or when the answer is impossible: not finite, or the root or a joint
+        that was seen not in front of the camera. ``residual_px`` compares with the pixels as they
+        were given, lens distortion included.
+        Raises InputError when the model cannot use the keypoints' layout.
+        """
+        usable = self._usable_columns(keypoints.skeleton)
+        keypoints = self._trusted(keypoints, camera)
+        enough = (keypoints.confidence[:, usable] > 0).sum(-1) >= self.config.min_keypoints
+        keypoints = keypoints.to_layout(self.skeleton)
+        rays = camera.rays(keypoints.pixels).astype(np.float32)
+        outputs = self.backend(rays[enough], keypoints.confidence[enough])
+        root = _spread(outputs.root, enough)
+        joints = _spread(outputs.joints + outputs.root[:, None], enough)
+        _erase_impossible(root, joints, keypoints.confidence > 0)
+        residual = _residual_px(camera.project(joints), keypoints)
+        return Pose3D(self.skeleton, joints, root, keypoints.confidence, residual)
+
+    def _usable_columns(self, source: Skeleton) -> Mask:
+        """Which of the detector's keypoints the model's joints are built from."""
+        usable: Mask = (conversion_matrix(source, self.skeleton) > 0).any(0)
+        if usable.sum() < self.config.min_keypoints:
+            raise InputError(
+                f"only {usable.sum()} keypoints of layout '{source.name}' "
+                f"({', '.join(source.joint_names)}) mean anything to the model's "
+                f"'{self.skeleton.name}' ({', '.join(self.skeleton.joint_names)}), at least "
+                f"{self.config.min_keypoints} are needed; name the keypoints as the model does"
+            )
+        return usable
+
+    def _trusted(self, keypoints: Keypoints2D, camera: Camera) -> Keypoints2D:
+        """The keypoints without those of low confidence, far outside, or beyond the lens."""
+        margin = self.config.image_margin * max(camera.width, camera.height)
+        # Pixel centres are whole numbers: the image reaches from -0.5 to size - 0.5.
+        low = np.array([-0.5, -0.5]) - margin
+        high = np.array([camera.width, camera.height]) - 0.5 + margin
+        inside = ((keypoints.pixels >= low) & (keypoints.pixels <= high)).all(-1)
+        trusted = (
+            inside
+            & (keypoints.confidence >= self.config.min_confidence)
+            & np.isfinite(camera.rays(keypoints.pixels)).all(-1)
+        )
+        confidence = np.where(trusted, keypoints.confidence, 0)
+        return Keypoints2D(keypoints.skeleton, keypoints.pixels, confidence)
+
+
+def _spread(values: FloatArray, chosen: Mask) -> FloatArray:
+    """Values of the chosen persons to their places among all; NaN for the others."""
+    spread = np.full((len(chosen), *values.shape[1:]), np.nan, np.float32)
+    spread[chosen] = values
+    return spread
+
+
+def _erase_impossible(root: FloatArray, joints: FloatArray, seen: Mask) -> None:
+    """Make NaN, in place, persons who are not finite or whose seen points are not in front."""
+    in_front = (root[:, 2] > 0) & ((joints[..., 2] > 0) | ~seen).all(-1)
+    possible = in_front & np.isfinite(root).all(-1) & np.isfinite(joints).all((-1, -2))
+    root[~possible] = np.nan
+    joints[~possible] = np.nan
+
+
+def _residual_px(projected: NDArray[np.float64], keypoints: Keypoints2D) -> FloatArray:
+    """Root mean square distance (N,) of projected (N, J, 2) to seen keypoints; NaN for none."""
+    squared = ((projected - keypoints.pixels) ** 2).sum(-1)  # NaN where either is missing
+    compared = np.isfinite(squared)
+    total = np.where(compared, squared, 0).sum(-1)
+    count = compared.sum(-1)
+    mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    return np.asarray(np.sqrt(mean), np.float32)
