@@ -1,0 +1,84 @@
+# make demo      see people's skeletons in metres; ARGS="--video FILE" passes arguments on
+# make test      format, lint, types, layers, unit tests, and the node over real DDS
+# make install   what `make demo` needs, into .venv; install-test: what `make test` needs
+# make messages  erd_ros.msg anew after a change in msg/
+# make format    let ruff format and mend what it can
+# make clean     remove what was built; distclean: .venv as well
+#
+# PYTHON=python3.12 chooses the Python that .venv is made with.
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
+PACKAGE := $(PIP) --no-build-isolation --constraint constraints.txt --editable
+SHARED := $(shell find config docs launch msg rviz -type f 2>/dev/null)
+SOURCES := CMakeLists.txt constraints.txt package.xml pyproject.toml setup.py $(SHARED)
+TF2_MSGS := $(shell find test/interfaces -type f)
+
+# Activated or not, what runs below is what lies in .venv; the ROS wheels set no AMENT_PREFIX_PATH.
+export AMENT_PREFIX_PATH := $(VENV)
+export PATH := $(BIN):$(PATH)
+
+.PHONY: demo test check install install-test messages format clean distclean
+
+demo: install
+	$(BIN)/erd demo $(ARGS)
+
+test check: install-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(ARGS)
+
+install: $(STAMPS)/demo
+install-test: $(STAMPS)/test $(STAMPS)/tf2_msgs
+
+$(STAMPS)/venv: scripts/system_packages.py
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) was not found; install it: sudo apt-get install -y python3"; exit 1; }
+	@$(PYTHON) scripts/system_packages.py
+	@echo "== .venv: a virtual environment of $$($(PYTHON) --version)"
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/build: $(STAMPS)/venv scripts/build_requirements.py pyproject.toml
+	@echo "== .venv: what generating the ROS messages needs"
+	@$(BIN)/python scripts/build_requirements.py > $(STAMPS)/build.txt
+	$(PIP) --requirement $(STAMPS)/build.txt
+	@touch $@
+
+$(STAMPS)/demo: $(STAMPS)/build $(SOURCES)
+	@echo "== .venv: erd_ros with ROS, detector and viewer (no torch)"
+	$(PACKAGE) '.[demo]'
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/build $(SOURCES)
+	@echo "== .venv: erd_ros with ROS, detector, viewer, training and test tools"
+	$(PACKAGE) '.[test]'
+	@touch $@ $(STAMPS)/demo
+
+$(STAMPS)/tf2_msgs: $(STAMPS)/test $(TF2_MSGS) cmake/ros_wheels.cmake
+	@echo "== .venv: tf2_msgs, which the ROS wheels lack"
+	rm -rf build/tf2_msgs
+	cmake -S test/interfaces/tf2_msgs -B build/tf2_msgs -DBUILD_TESTING=OFF \
+	  -DCMAKE_INSTALL_PREFIX=$(VENV) -DCMAKE_PREFIX_PATH=$(VENV) \
+	  -DPython3_EXECUTABLE=$(BIN)/python \
+	  -DPYTHON_INSTALL_DIR=$$(cd $(VENV) && echo lib/python3*/site-packages)
+	cmake --build build/tf2_msgs --target install
+	@touch $@
+
+messages:
+	$(PACKAGE) . --no-deps
+
+format:
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf build dist install log *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
