@@ -11,8 +11,8 @@ PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
-PIP := $(BIN)/python -m pip --disable-pip-version-check install
-PACKAGE := $(PIP) --no-build-isolation --constraint constraints.txt --editable
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
+PACKAGE := $(PIP) --no-build-isolation --editable
 SHARED := $(shell find config docs launch msg rviz -type f 2>/dev/null)
 SOURCES := CMakeLists.txt constraints.txt package.xml pyproject.toml setup.py $(SHARED)
 TF2_MSGS := $(shell find test/interfaces -type f)
@@ -64,8 +64,7 @@ $(STAMPS)/tf2_msgs: $(STAMPS)/test $(TF2_MSGS) cmake/ros_wheels.cmake
 	rm -rf build/tf2_msgs
 	cmake -S test/interfaces/tf2_msgs -B build/tf2_msgs -DBUILD_TESTING=OFF \
 	  -DCMAKE_INSTALL_PREFIX=$(VENV) -DCMAKE_PREFIX_PATH=$(VENV) \
-	  -DPython3_EXECUTABLE=$(BIN)/python \
-	  -DPYTHON_INSTALL_DIR=$$(cd $(VENV) && echo lib/python3*/site-packages)
+	  -DPython3_EXECUTABLE=$(BIN)/python
 	cmake --build build/tf2_msgs --target install
 	@touch $@
 
