@@ -1,0 +1,60 @@
+"""Where a camera's intrinsics come from when no driver publishes them: a file, or an assumption."""
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from erd_ros.errors import InputError
+from erd_ros.geometry.camera import Camera
+
+
+def camera_from_file(path: Path) -> Camera:
+    """Read a calibration as ROS's camera_calibration writes it (YAML).
+
+    Raises InputError when the file is missing, is no such calibration, or describes a camera that
+    cannot be used.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+        return Camera(
+            int(values["image_width"]),
+            int(values["image_height"]),
+            np.array(values["camera_matrix"]["data"], np.float64).reshape(3, 3),
+            tuple(float(d) for d in values["distortion_coefficients"]["data"]),
+            str(values["distortion_model"]),
+        )
+    except OSError as error:
+        raise InputError(
+            f"camera calibration '{path}' cannot be read ({error.strerror}); give the YAML file "
+            "that camera_calibration wrote, or a horizontal field of view with --fov"
+        ) from error
+    except KeyError as error:
+        raise InputError(
+            f"camera calibration '{path}' has no {error}; expected image_width, image_height, "
+            "camera_matrix, distortion_model and distortion_coefficients as camera_calibration "
+            "writes them"
+        ) from error
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise InputError(
+            f"camera calibration '{path}' is not one that camera_calibration wrote ({error})"
+        ) from error
+
+
+def camera_from_field_of_view(width: int, height: int, horizontal_deg: float) -> Camera:
+    """A pinhole with square pixels whose axis meets the image's centre: an assumption.
+
+    Raises InputError when the angle is not in 5 to 170 degrees. Distances that follow from it are
+    wrong by the factor by which its focal length is.
+    """
+    if not 5 <= horizontal_deg <= 170:
+        raise InputError(
+            f"horizontal field of view is {horizontal_deg:g} degrees, expected 5 to 170"
+        )
+    focal_px = width / (2 * np.tan(np.radians(horizontal_deg) / 2))
+    centre = (width - 1) / 2, (height - 1) / 2
+    return Camera(
+        width,
+        height,
+        np.array([[focal_px, 0, centre[0]], [0, focal_px, centre[1]], [0, 0, 1]]),
+    )
