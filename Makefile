@@ -62,7 +62,7 @@ $(STAMPS)/test: $(STAMPS)/build $(SOURCES)
 $(STAMPS)/tf2_msgs: $(STAMPS)/test $(TF2_MSGS) cmake/ros_wheels.cmake
 	@echo "== .venv: tf2_msgs, which the ROS wheels lack"
 	rm -rf build/tf2_msgs
-	cmake -S test/interfaces/tf2_msgs -B build/tf2_msgs -DBUILD_TESTING=OFF \
+	cmake -G Ninja -S test/interfaces/tf2_msgs -B build/tf2_msgs -DBUILD_TESTING=OFF \
 	  -DCMAKE_INSTALL_PREFIX=$(VENV) -DCMAKE_PREFIX_PATH=$(VENV) \
 	  -DPython3_EXECUTABLE=$(BIN)/python
 	cmake --build build/tf2_msgs --target install

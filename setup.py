@@ -60,8 +60,8 @@ def stage_by_cmake(build: Path, stage: Path) -> None:
     }
     definitions = [f"-D{name}={value}" for name, value in options.items()]
     for command in (
-        ["cmake", "-S", SOURCE, "-B", build, *definitions],
-        ["cmake", "--build", build, "--parallel", "--target", "install"],
+        ["cmake", "-G", "Ninja", "-S", SOURCE, "-B", build, *definitions],
+        ["cmake", "--build", build, "--target", "install"],
     ):
         subprocess.run(command, check=True, env=environment)
 
