@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from erd_ros.errors import ArtifactError
+from erd_ros.errors import ArtifactError, InputError
 from erd_ros.skeleton import Skeleton
 
 METADATA_KEY = "erd_ros.artifact"
@@ -49,6 +49,11 @@ class Artifact:
                     f"model '{self.name}' has {what} {value!r}, this version reads {expected!r}; "
                     "export it again with `erd export`"
                 )
+        if self.skeleton.parents[:1] != (-1,):
+            raise ArtifactError(
+                f"model '{self.name}': joint 0 of {', '.join(self.skeleton.joint_names) or 'none'} "
+                "must be the root (parent -1); export it again with `erd export`"
+            )
         if self.steps < 0:
             raise ArtifactError(f"model '{self.name}' has {self.steps} steps, expected 0 or more")
 
@@ -68,7 +73,7 @@ class Artifact:
                 ),
                 **values,
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
             raise ArtifactError(
                 f"{source}: its description cannot be read ({error}); "
                 "export it again with `erd export`"
