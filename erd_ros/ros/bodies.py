@@ -35,7 +35,7 @@ def rotations_body_to_camera(poses: Pose3D) -> NDArray[np.float64]:
     NaN for a person whose pose is not known, or whose hips and spine lie on one line.
     Raises InputError for a layout without hips or a joint of the upper body.
     """
-    right, left, top = _torso(poses.skeleton)
+    right, left, top = torso(poses.skeleton)
     joints = poses.joints_in_camera.astype(np.float64)
     hips = (joints[:, right] + joints[:, left]) / 2
     leftward = joints[:, left] - joints[:, right]
@@ -45,7 +45,8 @@ def rotations_body_to_camera(poses: Pose3D) -> NDArray[np.float64]:
     return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
-def _torso(skeleton: Skeleton) -> tuple[int, int, int]:
+def torso(skeleton: Skeleton) -> tuple[int, int, int]:
+    """Indices of right hip, left hip and a joint above them. Raises InputError without them."""
     top = next((name for name in _UPWARD_JOINTS if name in skeleton.joint_names), None)
     if top is None:
         raise InputError(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 
 from erd_ros.errors import ErdError
@@ -25,6 +26,7 @@ from erd_ros.runtime import Backend
 from erd_ros.runtime.detectors import Detector, make_detector
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
 from erd_ros.runtime.tracker import Tracker, TrackerConfig
+from erd_ros.skeleton import Skeleton
 
 # Called with a cause to count and the message that says what was wrong; the frame is used.
 Remark = Callable[[str, str], None]
@@ -51,11 +53,13 @@ class FrontEnd(Protocol):
 
     topic, message_type  what to subscribe to
     bad_input            the cause that an unusable message is counted under
+    skeleton             layout of the keypoints; None = each message says it
     """
 
     topic: str
     message_type: type
     bad_input: str
+    skeleton: Skeleton | None
 
     def read(self, message: Any, camera: Camera) -> ReceivedKeypoints:
         """Keypoints of one message. Raises InputError."""
@@ -75,6 +79,7 @@ class ImageFrontEnd:
 
     def __init__(self, parameters: NodeParameters) -> None:
         self._detector: Detector = make_detector(parameters.detector)
+        self.skeleton: Skeleton | None = self._detector.skeleton
 
     def read(self, message: Image, camera: Camera) -> ReceivedKeypoints:
         """Keypoints that the detector sees."""
@@ -92,6 +97,7 @@ class KeypointFrontEnd:
     topic = "keypoints"
     message_type = Person2DArray
     bad_input = "bad keypoints"
+    skeleton: Skeleton | None = None
 
     def __init__(self, parameters: NodeParameters) -> None:
         self._image_margin = parameters.image_margin
@@ -105,7 +111,7 @@ class KeypointFrontEnd:
 
 
 class Pipeline:
-    """Everything between an input message and people."""
+    """Everything between an input message and people. Raises ErdError when it cannot work."""
 
     def __init__(self, parameters: NodeParameters, backend: Backend, remark: Remark) -> None:
         self.front_end: FrontEnd = FRONT_ENDS[parameters.input](parameters)
@@ -121,6 +127,7 @@ class Pipeline:
         )
         self._remark = remark
         self._stamp_s = float("-inf")
+        self._warm_up(self.front_end.skeleton or backend.info.skeleton)
 
     def people(self, message: Any, info: CameraInfo) -> People:
         """The persons of one message, taken by the camera of ``info``. Raises FrameError."""
@@ -138,6 +145,13 @@ class Pipeline:
             poses = self._estimator.estimate(received.keypoints, camera)
         possible = possible_joints(received.keypoints.skeleton, poses.skeleton)
         return People(message.header, ids, poses, possible)
+
+    def _warm_up(self, skeleton: Skeleton) -> None:
+        """Estimate somebody: the first frame is not late, a layout of no use is known now."""
+        camera = Camera(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]))
+        pixels = np.linspace((300, 100), (340, 400), len(skeleton), dtype=np.float32)
+        confidence = np.ones((1, len(skeleton)), np.float32)
+        self._estimator.estimate(Keypoints2D(skeleton, pixels[None], confidence), camera)
 
     def _look_at_headers(self, message: Any, info: CameraInfo) -> None:
         stamp_s = seconds_from_stamp(message.header.stamp)

@@ -11,7 +11,7 @@ from rclpy.qos import QoSProfile
 from visualization_msgs.msg import MarkerArray
 
 from erd_ros.msg import Person3DArray
-from erd_ros.ros.bodies import bodies, pose_array, transforms
+from erd_ros.ros.bodies import bodies, pose_array, torso, transforms
 from erd_ros.ros.convert import People, PeopleWriter, seconds_from_stamp
 from erd_ros.ros.markers import MarkerStyle, SkeletonMarkers
 from erd_ros.ros.parameters import NodeParameters
@@ -34,11 +34,12 @@ def tf_message_type() -> type | None:
 
 
 class Publishers:
-    """The outputs of one node."""
+    """The outputs of one node. Raises InputError for a layout whose body frames are not known."""
 
     def __init__(
         self, node: Node, parameters: NodeParameters, skeleton: Skeleton, backend: str
     ) -> None:
+        torso(skeleton)
         self._node = node
         self._writer = PeopleWriter(skeleton, backend)
         self._people = node.create_publisher(Person3DArray, "~/people", _RELIABLE)

@@ -1,0 +1,293 @@
+"""Messages to arrays and back: values by construction, and every bad input by its message."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from erd_ros.msg import Joint3D, Keypoint2D, Person2D, Person2DArray, Person3D
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from std_msgs.msg import Header
+
+from erd_ros.errors import InputError
+from erd_ros.geometry.camera import Camera
+from erd_ros.pose import Pose3D
+from erd_ros.ros.convert import (
+    CameraReader,
+    People,
+    PeopleWriter,
+    camera_from_info,
+    check_image_size,
+    keypoints_from_message,
+    possible_joints,
+)
+from erd_ros.skeleton import BLAZEPOSE33, COCO17, H36M17
+
+K = [600.0, 0.0, 330.0, 0.0, 610.0, 250.0, 0.0, 0.0, 1.0]
+P = [550.0, 0.0, 320.0, -66.0, 0.0, 560.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+CAMERA = Camera(640, 480, np.array(K).reshape(3, 3))
+MARGIN = 0.1
+
+
+def camera_info(**fields) -> CameraInfo:
+    values = {"width": 640, "height": 480, "k": K, "p": P}
+    return CameraInfo(**{**values, **fields})
+
+
+def person(joints: int = 17, person_id: str = "", **last) -> Person2D:
+    """Keypoints on a diagonal; ``last`` replaces fields of the last one."""
+    keypoints = [Keypoint2D(x=100.0 + i, y=200.0 + 2 * i, score=0.9) for i in range(joints)]
+    for field, value in last.items():
+        setattr(keypoints[-1], field, value)
+    return Person2D(id=person_id, keypoints=keypoints)
+
+
+def array(*persons: Person2D, layout: str = "coco17", joint_names=()) -> Person2DArray:
+    return Person2DArray(layout=layout, joint_names=list(joint_names), persons=list(persons))
+
+
+def test_raw_camera_takes_k_and_distortion():
+    camera = camera_from_info(
+        camera_info(distortion_model="plumb_bob", d=[0.1, -0.2, 0.001, 0.002, 0.03])
+    )
+    assert (camera.width, camera.height) == (640, 480)
+    np.testing.assert_array_equal(camera.intrinsics.ravel(), K)
+    assert camera.distortion == (0.1, -0.2, 0.001, 0.002, 0.03)
+    assert camera.distortion_model == "plumb_bob"
+
+
+def test_rectified_camera_takes_p_and_no_distortion():
+    info = camera_info(distortion_model="no_such_model", d=[1.0, 2.0])
+    camera = camera_from_info(info, rectified=True)
+    np.testing.assert_array_equal(camera.intrinsics, np.array(P).reshape(3, 4)[:, :3])
+    assert camera.distortion == ()
+
+
+@pytest.mark.parametrize(("x_binning", "y_binning"), [(1, 1), (2, 2), (4, 2)])
+@pytest.mark.parametrize("region", [(0, 0, 0, 0), (64, 32, 320, 240)])
+def test_binning_and_roi_keep_the_rays(x_binning, y_binning, region):
+    """A binned pixel looks where the mean of the sensor pixels it was made of looks."""
+    x, y, width, height = region
+    distortion = {"distortion_model": "plumb_bob", "d": [-0.2, 0.05, 0.001, -0.001, 0.0]}
+    whole = camera_from_info(camera_info(**distortion))
+    info = camera_info(
+        binning_x=x_binning,
+        binning_y=y_binning,
+        roi=RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height),
+        **distortion,
+    )
+    camera = camera_from_info(info)
+    assert camera.width == (width or 640) // x_binning
+    assert camera.height == (height or 480) // y_binning
+    for column, row in [(0, 0), (17, 40), (camera.width - 1, camera.height - 1)]:
+        columns = x + column * x_binning + np.arange(x_binning)
+        rows = y + row * y_binning + np.arange(y_binning)
+        expected = whole.rays(np.array([columns.mean(), rows.mean()]))
+        np.testing.assert_allclose(camera.rays(np.array([column, row])), expected, atol=1e-9)
+
+
+def test_binning_of_zero_means_one():
+    camera = camera_from_info(camera_info(binning_x=0, binning_y=0))
+    np.testing.assert_array_equal(camera.intrinsics.ravel(), K)
+
+
+def test_uncalibrated_camera_says_how_to_calibrate():
+    with pytest.raises(InputError, match=r"not calibrated.*camera_calibration"):
+        camera_from_info(camera_info(k=[0.0] * 9))
+
+
+def test_misspelled_fisheye_names_equidistant():
+    with pytest.raises(InputError, match=r"'fisheye'.*equidistant"):
+        camera_from_info(camera_info(distortion_model="fisheye", d=[0.0] * 4))
+
+
+def test_camera_is_made_anew_only_when_what_it_says_changes():
+    reader = CameraReader(rectified=False)
+    info = camera_info()
+    first = reader.read(info)
+    info.header.stamp.sec = 7
+    assert reader.read(info) is first
+    zoomed = reader.read(camera_info(k=[2 * K[0], *K[1:]]))
+    assert zoomed.intrinsics[0, 0] == 2 * K[0]
+    with pytest.raises(InputError, match="not calibrated"):
+        reader.read(camera_info(k=[0.0] * 9))
+    assert reader.read(info).intrinsics[0, 0] == K[0]
+
+
+def test_size_mismatch_names_both_sizes():
+    check_image_size(640, 480, CAMERA)
+    with pytest.raises(InputError, match=r"1280x720.*640x480"):
+        check_image_size(1280, 720, CAMERA)
+
+
+def test_keypoints_arrive_as_sent():
+    received = keypoints_from_message(array(person(), person()), CAMERA, MARGIN)
+    assert received.keypoints.skeleton is COCO17
+    expected = np.stack([100.0 + np.arange(17), 200.0 + 2 * np.arange(17)], axis=-1)
+    np.testing.assert_array_equal(received.keypoints.pixels, [expected, expected])
+    np.testing.assert_allclose(received.keypoints.confidence, 0.9)
+    assert (received.ids, received.ignored, received.remark) == (None, 0, "")
+
+
+def test_nobody_is_an_empty_array():
+    received = keypoints_from_message(array(), CAMERA, MARGIN)
+    assert received.keypoints.pixels.shape == (0, 17, 2)
+    assert received.remark == ""
+
+
+def test_own_joint_names_make_a_layout():
+    names = ["left_hip", "right_hip", "tail", "left_knee"]
+    message = array(person(4), layout="cat", joint_names=names)
+    received = keypoints_from_message(message, CAMERA, MARGIN)
+    assert received.keypoints.skeleton.joint_names == tuple(names)
+    in_model_layout = received.keypoints.to_layout(H36M17)
+    np.testing.assert_array_equal(
+        in_model_layout.pixels[0, H36M17.index("left_knee")], (103.0, 206.0)
+    )
+
+
+def test_own_joint_names_come_before_the_layout():
+    names = tuple(reversed(COCO17.joint_names))
+    received = keypoints_from_message(array(person(), joint_names=names), CAMERA, MARGIN)
+    assert received.keypoints.skeleton.joint_names == names
+
+
+def test_joint_names_that_mean_nothing_are_listed_with_those_that_do():
+    message = array(person(2), layout="cat", joint_names=["tail", "paw"])
+    with pytest.raises(InputError, match=r"tail, paw is known.*left_ankle"):
+        keypoints_from_message(message, CAMERA, MARGIN)
+
+
+def test_unknown_layout_lists_the_choices():
+    with pytest.raises(InputError, match=r"'coco18'.*coco17"):
+        keypoints_from_message(array(person(18), layout="coco18"), CAMERA, MARGIN)
+
+
+def test_wrong_number_of_keypoints_names_person_and_both_numbers():
+    message = array(person(), person(16, "anna"))
+    with pytest.raises(InputError, match=r"person 1 'anna' has 16 keypoints.*coco17' has 17"):
+        keypoints_from_message(message, CAMERA, MARGIN)
+
+
+def test_missing_keypoint_needs_no_remark():
+    received = keypoints_from_message(
+        array(person(x=math.nan, y=math.nan, score=0.0)), CAMERA, MARGIN
+    )
+    assert received.keypoints.confidence[0, -1] == 0
+    assert (received.ignored, received.remark) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ({"x": math.nan}, r"right_ankle at \(nan, 232\) with score 0.9"),
+        ({"y": math.inf}, r"right_ankle at \(116, inf\)"),
+        ({"x": 705.0}, r"right_ankle at \(705, 232\).*image of 640x480"),
+        ({"y": -65.0}, r"right_ankle at \(116, -65\)"),
+    ],
+)
+def test_unusable_position_is_remarked_on_with_value_and_way_out(last, said):
+    received = keypoints_from_message(array(person(**last)), CAMERA, MARGIN)
+    assert received.ignored == 1
+    assert re.search(said + ".*send score 0", received.remark)
+
+
+def test_detectors_may_guess_a_little_outside_the_image():
+    received = keypoints_from_message(array(person(x=703.0, y=-64.0)), CAMERA, MARGIN)
+    assert (received.ignored, received.remark) == (0, "")
+
+
+@pytest.mark.parametrize("score", [87.0, -0.1])
+def test_scores_outside_0_to_1_are_refused(score):
+    with pytest.raises(InputError, match=rf"right_ankle has score {score:g}, expected 0 to 1"):
+        keypoints_from_message(array(person(score=score)), CAMERA, MARGIN)
+
+
+def test_ids_are_used_when_everyone_has_one():
+    both = keypoints_from_message(array(person(17, "a"), person(17, "b")), CAMERA, MARGIN)
+    assert both.ids == ["a", "b"]
+    one = keypoints_from_message(array(person(17, "a"), person()), CAMERA, MARGIN)
+    assert one.ids is None
+
+
+def test_same_id_twice_is_refused():
+    message = array(person(17, "a"), person(17, "b"), person(17, "a"))
+    with pytest.raises(InputError, match="persons 0 and 2 have the same id 'a'"):
+        keypoints_from_message(message, CAMERA, MARGIN)
+
+
+def people(count: int, **changes) -> People:
+    rng = np.random.default_rng(count)
+    joints = rng.normal(size=(count, 17, 3)).astype(np.float32)
+    poses = {
+        "joints_in_camera": joints,
+        "root_in_camera": joints[:, 0].copy(),
+        "confidence": np.full((count, 17), 0.75, np.float32),
+        "residual_px": np.arange(count, dtype=np.float32),
+    }
+    header = Header(frame_id="camera")
+    ids = [f"b{number:04d}" for number in range(count)]
+    poses.update(changes)
+    return People(header, ids, Pose3D(H36M17, **poses), np.ones(17, bool))
+
+
+def test_person_message_has_every_value():
+    confidence = np.full((2, 17), 0.75, np.float32)
+    confidence[1, 3] = 0
+    written = people(2, confidence=confidence)
+    message = PeopleWriter(H36M17, "onnxruntime cpu float32").write(written)
+    assert message.header == written.header
+    assert message.layout == "h36m17"
+    assert tuple(message.joint_names) == H36M17.joint_names
+    assert tuple(message.parents) == H36M17.parents
+    assert message.backend == "onnxruntime cpu float32"
+    for index, person3d in enumerate(message.persons):
+        assert person3d.id == f"b000{index}"
+        assert person3d.residual == index
+        assert person3d.score == pytest.approx(0.75)
+        points = [(j.position.x, j.position.y, j.position.z) for j in person3d.joints]
+        np.testing.assert_array_equal(points, written.poses.joints_in_camera[index])
+        root = person3d.root
+        np.testing.assert_array_equal((root.x, root.y, root.z), written.poses.root_in_camera[index])
+        assert np.isnan(person3d.root_covariance).all()
+        assert all(np.isnan(joint.covariance).all() for joint in person3d.joints)
+        np.testing.assert_allclose([j.score for j in person3d.joints], confidence[index])
+    assert [p.state for p in message.persons] == [Person3D.FULL, Person3D.PARTIAL_BODY]
+    states = [joint.state for joint in message.persons[1].joints]
+    assert states == [Joint3D.INFERRED if j == 3 else Joint3D.OBSERVED for j in range(17)]
+
+
+def test_person_without_a_place_is_there_but_nan():
+    nan = np.full((1, 17, 3), np.nan, np.float32)
+    written = people(
+        1,
+        joints_in_camera=nan,
+        root_in_camera=nan[:, 0],
+        confidence=np.zeros((1, 17), np.float32),
+        residual_px=np.array([np.nan], np.float32),
+    )
+    person3d = PeopleWriter(H36M17, "").write(written).persons[0]
+    assert person3d.state == Person3D.NO_ROOT
+    assert math.isnan(person3d.root.x)
+    assert math.isnan(person3d.residual)
+    assert person3d.score == 0
+    assert {joint.state for joint in person3d.joints} == {Joint3D.MISSING}
+
+
+def test_joints_that_the_detector_never_gives_leave_a_body_full():
+    confidence = np.ones((1, 17), np.float32)
+    possible = possible_joints(BLAZEPOSE33, H36M17)
+    assert not possible[H36M17.index("head_top")]
+    confidence[:, ~possible] = 0
+    written = people(1, confidence=confidence)
+    written = People(written.header, written.ids, written.poses, possible)
+    person3d = PeopleWriter(H36M17, "").write(written).persons[0]
+    assert person3d.state == Person3D.FULL
+    assert person3d.joints[H36M17.index("head_top")].state == Joint3D.INFERRED
+
+
+def test_a_kept_message_follows_the_number_of_people():
+    writer = PeopleWriter(H36M17, "")
+    for count in (0, 3, 1, 4, 0):
+        message = writer.write(people(count))
+        assert [p.id for p in message.persons] == [f"b000{i}" for i in range(count)]
