@@ -10,13 +10,20 @@ from rclpy.serialization import deserialize_message
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from erd_ros.bag import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, KEYPOINTS, BagTopics, bag_messages
-from erd_ros.drawing import Image as ImageArray
+from erd_ros.demo.bag import (
+    CAMERA_INFO,
+    COMPRESSED_IMAGE,
+    IMAGE,
+    KEYPOINTS,
+    BagTopics,
+    bag_messages,
+)
+from erd_ros.demo.drawing import Image as ImageArray
+from erd_ros.demo.sources import Source
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray
 from erd_ros.pose import Keypoints2D
-from erd_ros.sources import Source
 
 FRAME_ID = "camera_optical_frame"
 

@@ -18,12 +18,12 @@ from rclpy.qos import QoSProfile
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
-from erd_ros.bag import bag_topics
-from erd_ros.calibration import camera_from_field_of_view, camera_from_file
+from erd_ros.demo.bag import bag_topics
+from erd_ros.demo.calibration import camera_from_field_of_view, camera_from_file
+from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, Source, SyntheticSource
 from erd_ros.errors import ErdError, InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.ros.packets import Packet, first_image_size, packets_of_bag, packets_of_source
-from erd_ros.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, Source, SyntheticSource
 
 NODE_NAME = "player"
 TOPICS = {"camera_info": CameraInfo, "image": Image, "keypoints": Person2DArray}

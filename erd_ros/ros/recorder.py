@@ -6,11 +6,14 @@ Topics: ``people``, ``camera_info``, ``image``. Told to stop, it writes one file
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import rclpy
+from numpy.typing import NDArray
 from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.node import Node
@@ -18,18 +21,34 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
-from erd_ros.drawing import jpeg
+from erd_ros.demo.drawing import jpeg
+from erd_ros.demo.recording import Recording
 from erd_ros.errors import ErdError, InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
-from erd_ros.recording import Recording
+from erd_ros.pose import FloatArray
 from erd_ros.ros.convert import camera_from_info
 from erd_ros.ros.images import rgb_from_image
 
 NODE_NAME = "recorder"
 # Images are kept as JPEG, at most this many: then every second one goes, and so on.
 _MOST_IMAGES = 200
+# The latest ones are kept: 20 minutes at 25 Hz.
+_MOST_FRAMES = 30_000
 _QOS = QoSProfile(depth=100)
+
+
+class _Answer(NamedTuple):
+    """One Person3DArray as arrays; see Recording."""
+
+    stamp_ns: int
+    arrived_ns: int
+    latency_s: float
+    age_s: float
+    ids: list[str]
+    joints: FloatArray
+    scores: FloatArray
+    residual_px: list[float]
 
 
 class Recorder(Node):
@@ -41,9 +60,10 @@ class Recorder(Node):
         if not path:
             raise InputError("parameter 'path' is empty; give the file to write, ending in .npz")
         self.path = Path(path)
-        self._published: list[int] = []
-        self._answers: list[tuple[Person3DArray, int]] = []
-        self._images: dict[int, np.ndarray[tuple[int], np.dtype[np.uint8]]] = {}
+        self._published: deque[int] = deque(maxlen=_MOST_FRAMES)
+        self._answers: deque[_Answer] = deque(maxlen=_MOST_FRAMES)
+        self._first: Person3DArray | None = None
+        self._images: dict[int, NDArray[np.uint8]] = {}
         self._frames, self._keep_every = 0, 1
         self._info: CameraInfo | None = None
         # camera_info last: the player waits for its subscribers.
@@ -52,7 +72,8 @@ class Recorder(Node):
         self.create_subscription(CameraInfo, "camera_info", self._store_info, _QOS)
 
     def _store_people(self, message: Person3DArray) -> None:
-        self._answers.append((message, time.monotonic_ns()))
+        self._first = self._first or message
+        self._answers.append(_answer(message, time.monotonic_ns()))
 
     def _store_info(self, message: CameraInfo) -> None:
         self._info = message
@@ -71,52 +92,63 @@ class Recorder(Node):
         """Everything so far. Raises InputError when nothing was published or answered."""
         if self._info is None:
             raise InputError("nothing was published: no CameraInfo was received")
-        if not self._answers:
+        if self._first is None:
             raise InputError(
                 f"erd_node answered none of {len(self._published)} frames; its log says why"
             )
-        return _recording(
-            camera_from_info(self._info), self._published, self._answers, self._images
+        images = self._images
+        return Recording(
+            backend=self._first.backend,
+            layout=self._first.layout,
+            joint_names=np.array(self._first.joint_names, np.str_),
+            parents=np.array(self._first.parents, np.int64),
+            published_ns=np.array(self._published, np.int64),
+            images_ns=np.array(list(images), np.int64),
+            image_ends=np.cumsum([len(image) for image in images.values()], dtype=np.int64),
+            image_bytes=np.concatenate([np.zeros(0, np.uint8), *images.values()]),
+            **_answer_arrays(self._answers),
+            **_camera_arrays(camera_from_info(self._info)),
         )
 
 
-def _recording(
-    camera: Camera,
-    published: list[int],
-    answers: list[tuple[Person3DArray, int]],
-    images: dict[int, np.ndarray[tuple[int], np.dtype[np.uint8]]],
-) -> Recording:
-    messages = [message for message, _ in answers]
-    rows = [(index, p) for index, message in enumerate(messages) for p in message.persons]
-    joints = len(messages[0].joint_names)
-    positions = [
-        [(joint.position.x, joint.position.y, joint.position.z) for joint in person.joints]
-        for _, person in rows
-    ]
-    scores = [[joint.score for joint in person.joints] for _, person in rows]
-    return Recording(
-        backend=messages[0].backend,
-        layout=messages[0].layout,
-        joint_names=np.array(messages[0].joint_names, np.str_),
-        parents=np.array(messages[0].parents, np.int64),
-        published_ns=np.array(published, np.int64),
-        answered_ns=np.array([_nanoseconds(message) for message in messages], np.int64),
-        arrived_ns=np.array([arrived_ns for _, arrived_ns in answers], np.int64),
-        latency_s=np.array([message.latency for message in messages], np.float32),
-        age_s=np.array([message.age for message in messages], np.float32),
-        message=np.array([index for index, _ in rows], np.int64),
-        ids=np.array([person.id for _, person in rows], np.str_),
-        joints=np.array(positions, np.float32).reshape(len(rows), joints, 3),
-        scores=np.array(scores, np.float32).reshape(len(rows), joints),
-        residual_px=np.array([person.residual for _, person in rows], np.float32),
-        images_ns=np.array(list(images), np.int64),
-        image_ends=np.cumsum([len(image) for image in images.values()], dtype=np.int64),
-        image_bytes=np.concatenate([np.zeros(0, np.uint8), *images.values()]),
-        camera_size=np.array([camera.width, camera.height]),
-        camera_intrinsics=camera.intrinsics,
-        camera_distortion=np.array(camera.distortion, np.float64),
-        camera_distortion_model=camera.distortion_model,
+def _answer(message: Person3DArray, arrived_ns: int) -> _Answer:
+    persons, joints = message.persons, len(message.joint_names)
+    positions = [[(j.position.x, j.position.y, j.position.z) for j in p.joints] for p in persons]
+    scores = [[joint.score for joint in person.joints] for person in persons]
+    return _Answer(
+        stamp_ns=_nanoseconds(message),
+        arrived_ns=arrived_ns,
+        latency_s=message.latency,
+        age_s=message.age,
+        ids=[person.id for person in persons],
+        joints=np.array(positions, np.float32).reshape(len(persons), joints, 3),
+        scores=np.array(scores, np.float32).reshape(len(persons), joints),
+        residual_px=[person.residual for person in persons],
     )
+
+
+def _answer_arrays(answers: Sequence[_Answer]) -> dict[str, Any]:
+    message = [index for index, answer in enumerate(answers) for _ in answer.ids]
+    return {
+        "answered_ns": np.array([answer.stamp_ns for answer in answers], np.int64),
+        "arrived_ns": np.array([answer.arrived_ns for answer in answers], np.int64),
+        "latency_s": np.array([answer.latency_s for answer in answers], np.float32),
+        "age_s": np.array([answer.age_s for answer in answers], np.float32),
+        "message": np.array(message, np.int64),
+        "ids": np.array([name for answer in answers for name in answer.ids], np.str_),
+        "joints": np.concatenate([answer.joints for answer in answers]),
+        "scores": np.concatenate([answer.scores for answer in answers]),
+        "residual_px": np.array([r for answer in answers for r in answer.residual_px], np.float32),
+    }
+
+
+def _camera_arrays(camera: Camera) -> dict[str, Any]:
+    return {
+        "camera_size": np.array([camera.width, camera.height]),
+        "camera_intrinsics": camera.intrinsics,
+        "camera_distortion": np.array(camera.distortion, np.float64),
+        "camera_distortion_model": camera.distortion_model,
+    }
 
 
 def _nanoseconds(message: CameraInfo | Image | Person3DArray) -> int:

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from erd_ros.demo_report import persons, rows_of, stature
-from erd_ros.drawing import colour_of, draw_skeleton, from_jpeg
+from erd_ros.demo.drawing import colour_of, draw_skeleton, from_jpeg
+from erd_ros.demo.figures import persons, rows_of, stature
+from erd_ros.demo.recording import Recording
 from erd_ros.pose import FloatArray
-from erd_ros.recording import Recording
 
 Array = NDArray[np.float64]
 

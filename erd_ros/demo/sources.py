@@ -12,8 +12,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from erd_ros.calibration import camera_from_field_of_view, camera_from_file
-from erd_ros.drawing import Image, draw_keypoints
+from erd_ros.demo.calibration import camera_from_field_of_view, camera_from_file
+from erd_ros.demo.drawing import Image, draw_keypoints
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.pose import Keypoints2D
@@ -106,6 +106,10 @@ class CaptureSource:
         )
         self.description = f"{_name(video)}, {width}x{height}, {assumed}"
 
+    def close(self) -> None:
+        """Give the file or camera back; ``frames`` must not be called after it."""
+        self._capture.release()
+
     def frames(self) -> Iterator[Frame]:
         """Every image, until the file ends or the camera fails."""
         if not self.live:
@@ -126,11 +130,11 @@ def _open(video: str | int) -> cv2.VideoCapture:
     if isinstance(video, str):
         check_file(video, "video")
     # OpenCV would print its own lines about what the InputError says.
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    level = cv2.setLogLevel(0)
     try:
         capture = cv2.VideoCapture(video)
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        cv2.setLogLevel(level)
     if not capture.isOpened():
         raise InputError(
             f"there is no {_name(video)} that can be opened; `ls /dev/video*` lists cameras"

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from erd_ros.demo.recording import Recording
 from erd_ros.pose import FloatArray
-from erd_ros.recording import Recording
 from erd_ros.skeleton import Skeleton
 from erd_ros.synthetic import ANKLE_HEIGHT
 

@@ -1,0 +1,121 @@
+"""``erd demo``: player, node, recorder and viewer as processes on real topics, then the report."""
+
+import argparse
+import importlib.util
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from erd_ros.demo.figures import errors_against, figures
+from erd_ros.demo.picture import save_picture
+from erd_ros.demo.playback import Playback, playback_of, require, viewer_of
+from erd_ros.demo.processes import Processes, processes, share_file
+from erd_ros.demo.recording import Recording
+from erd_ros.demo.tables import tables
+from erd_ros.report import write_json
+from erd_ros.synthetic import SyntheticConfig, synthesise
+
+# After the last frame: the node answers it, the recorder hears the answer.
+_LAST_ANSWER_S = 1.5
+_START_S = 60.0
+_PEOPLE = "/erd_node/people"
+
+
+def run_demo(arguments: argparse.Namespace) -> None:
+    """Carry out ``erd demo``. Raises ErdError when the source cannot be played."""
+    playback = playback_of(arguments)
+    viewer = viewer_of(arguments)
+    if playback.input == "image":
+        require("mediapipe", "detecting people in images", "erd_ros[mediapipe]")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    recording_file = arguments.out / "recording.npz"
+    recording_file.unlink(missing_ok=True)
+    console = Console()
+    console.print(f"source: {playback.description}", highlight=False)
+    console.print(f"viewer: {_about_viewer(viewer, arguments.web_port)}", highlight=False)
+    interrupted = _play(arguments, playback, viewer, recording_file)
+    _report(Recording.load(recording_file), arguments, playback, console)
+    if interrupted and viewer == "none":
+        raise KeyboardInterrupt
+
+
+def _about_viewer(viewer: str, web_port: int) -> str:
+    return {
+        "none": "none (no screen, none installed, or not wanted; --web serves a page)",
+        "web": f"web page at http://localhost:{web_port}/?url=rerun%2Bhttp://localhost:"
+        f"{web_port + 1}/proxy ; Ctrl-C ends",
+        "rerun": "Rerun's window; Ctrl-C here ends",
+        "rviz": "RViz; closing it, or Ctrl-C here, ends",
+    }[viewer]
+
+
+def _play(
+    arguments: argparse.Namespace, playback: Playback, viewer: str, recording_file: Path
+) -> bool:
+    """Run the processes to the end; True when the user ended it."""
+    with processes() as group:
+        _start(group, arguments, playback, viewer, recording_file)
+        try:
+            group.wait_for_any("player", "rviz2")
+            time.sleep(_LAST_ANSWER_S)
+            interrupted = False
+        except KeyboardInterrupt:
+            interrupted = True
+        group.stop("recorder")
+    return interrupted
+
+
+def _start(
+    group: Processes,
+    arguments: argparse.Namespace,
+    playback: Playback,
+    viewer: str,
+    recording_file: Path,
+) -> None:
+    people = ("-r", f"people:={_PEOPLE}")
+    group.start_node("recorder", {"path": str(recording_file.resolve())}, *people)
+    if viewer in ("web", "rerun"):
+        port = arguments.web_port if viewer == "web" else 0
+        group.start_node("viewer", {"web_port": port}, *people)
+    if viewer == "rviz":
+        config = share_file("rviz/erd.rviz")
+        group.start("rviz2", ["rviz2", *(["-d", str(config)] if config else [])])
+    node = {
+        "input": playback.input,
+        "model": str(Path(arguments.model).resolve()) if arguments.model else "",
+        "publish_tf": importlib.util.find_spec("tf2_msgs") is not None,
+    }
+    group.start_node("node", node)
+    listeners = 3 if viewer in ("web", "rerun") else 2
+    player = {
+        "seconds": float(arguments.seconds),
+        "loop": viewer != "none",
+        "subscribers": listeners,
+        "wait": _START_S,
+    }
+    group.start_node("player", {**playback.player, **player})
+
+
+def _report(
+    recording: Recording, arguments: argparse.Namespace, playback: Playback, console: Console
+) -> None:
+    result: dict[str, Any] = {"source": playback.description, **figures(recording)}
+    truth_distance_m = None
+    if playback.player["source"] == "synthetic":
+        rate_hz = float(str(playback.player["rate"]))
+        truth = synthesise(SyntheticConfig(rate_hz=rate_hz)).truth_in_camera
+        result["error"] = errors_against(recording, truth, rate_hz)
+        elapsed_s = 1e-9 * (recording.published_ns - recording.published_ns[0])
+        frames = np.rint(elapsed_s * rate_hz).astype(int) % len(truth)
+        truth_distance_m = np.linalg.norm(truth[frames, :, 0], axis=-1)
+    for table in tables(result):
+        console.print(table)
+    picture = arguments.out / "demo.png"
+    save_picture(recording, picture, playback.description, truth_distance_m)
+    console.print(f"picture: {picture}", highlight=False)
+    if arguments.json is not None:
+        write_json(arguments.json, result, seed=None)
+        console.print(f"figures: {arguments.json}", highlight=False)
