@@ -1,9 +1,14 @@
+import json
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 
+DATA = Path(os.environ.get("ERD_DATA", Path(__file__).parents[2] / "shared")) / "data"
 K = [[600.0, 0, 321.5], [0, 610.0, 238.25], [0, 0, 1]]
 WIDE_K = [[280.0, 0, 321.5], [0, 281.0, 238.25], [0, 0, 1]]
 
@@ -130,6 +135,29 @@ def test_equidistant_beyond_a_quarter_turn_is_missing():
 def test_a_plain_camera_divides_by_the_focal_length():
     rays = CAMERAS["pinhole"].rays(np.array([[321.5, 238.25], [921.5, 848.25]]))
     np.testing.assert_allclose(rays, [[0, 0], [1, 1]], atol=1e-12)
+
+
+def test_real_people_before_really_calibrated_cameras():
+    """Motion capture seen by Human3.6M's four cameras: its true rays come back from the pixels."""
+    if not DATA.is_dir():
+        pytest.skip(f"{DATA} is not there")
+    calibration = json.loads((DATA / "human36m_cameras.json").read_text())
+    positions = np.load(DATA / "accad.npz")["positions"][::400].astype(float)
+    positions -= positions.mean((0, 1)) * (1, 1, 0)  # the middle of the room
+    for name, one in calibration["intrinsics"].items():
+        extrinsics = calibration["extrinsics"]["S1"][name]
+        translation = np.array(extrinsics["t_mm"]) / 1000
+        points = positions @ np.transpose(extrinsics["R"]) + translation
+        points = points[points[..., 2].min(1) > 2]
+        k1, k2, p1, p2, k3 = (one[key] for key in ("k1", "k2", "p1", "p2", "k3"))
+        intrinsics = [[one["fx"], 0, one["cx"]], [0, one["fy"], one["cy"]], [0, 0, 1]]
+        camera = Camera(1000, 1002, intrinsics, (k1, k2, p1, p2, k3), "plumb_bob")
+        rays = points[..., :2] / points[..., 2:]
+        pixels = distort_by_hand(camera, rays)
+        inside = ((pixels >= 0) & (pixels < 1000)).all(-1)
+        assert inside.sum() > 500
+        np.testing.assert_allclose(camera.rays(pixels)[inside], rays[inside], atol=1e-6)
+        np.testing.assert_allclose(camera.project(points)[inside], pixels[inside], atol=1e-3)
 
 
 def changed(row, column, value):
