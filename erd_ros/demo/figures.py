@@ -130,32 +130,35 @@ def figures(recording: Recording) -> dict[str, Any]:
     }
 
 
-def errors_against(
-    recording: Recording, truth_in_camera: Array, rate_hz: float
-) -> Mapping[str, float]:
-    """Mean errors in millimetres against the truth (T, P, J, 3) of a periodic sequence.
-
-    The frame is found by the stamp, the person by the nearest root direction, so that errors of
-    depth cannot pick the person. ``mpjpe_mm`` is root-relative, ``mrpe_mm`` the root's distance,
-    ``absolute_mpjpe_mm`` that of all joints in the camera frame.
-    """
-    placed = np.flatnonzero(np.isfinite(recording.joints).all((1, 2)))
-    elapsed_s = (recording.answered_ns - recording.published_ns[0]) * 1e-9
+def truth_of_published(recording: Recording, truth_in_camera: Array, rate_hz: float) -> Array:
+    """The truth (F, P, J, 3) of each published frame, from that (T, P, J, 3) of one period."""
+    elapsed_s = 1e-9 * (recording.published_ns - recording.published_ns[0])
     frames = np.rint(elapsed_s * rate_hz).astype(int) % len(truth_in_camera)
-    candidates = truth_in_camera[frames[recording.message[placed]]]
+    return np.asarray(truth_in_camera[frames], np.float64)
+
+
+def errors_against(recording: Recording, truth: Array) -> Mapping[str, float]:
+    """Mean errors in millimetres against the truth (F, P, J, 3) of the published frames.
+
+    The person is found by the nearest direction of the root, so that an error of depth cannot pick
+    the person. ``mpjpe_mm`` is relative to the root, ``mrpe_mm`` the distance of the roots,
+    ``absolute_mpjpe_mm`` the error of all joints in the camera frame.
+    """
+    published = {stamp: frame for frame, stamp in enumerate(recording.published_ns.tolist())}
+    frames = np.array([published[stamp] for stamp in recording.answered_ns.tolist()])
+    placed = np.flatnonzero(np.isfinite(recording.joints).all((1, 2)))
+    candidates = truth[frames[recording.message[placed]]]
     joints = recording.joints[placed]
     rays = joints[:, None, 0, :2] / joints[:, None, 0, 2:]
     true_rays = candidates[:, :, 0, :2] / candidates[:, :, 0, 2:]
     nearest = np.linalg.norm(rays - true_rays, axis=-1).argmin(1)
-    truth = candidates[np.arange(len(placed)), nearest]
-    offset = joints - truth
-    relative = offset - offset[:, :1]
+    offset = joints - candidates[np.arange(len(placed)), nearest]
 
     def mean_mm(error: Array) -> float:
         return float(1000 * np.linalg.norm(error, axis=-1).mean())
 
     return {
-        "mpjpe_mm": mean_mm(relative),
+        "mpjpe_mm": mean_mm(offset - offset[:, :1]),
         "mrpe_mm": mean_mm(offset[:, 0]),
         "absolute_mpjpe_mm": mean_mm(offset),
         "persons_compared": float(len(placed)),

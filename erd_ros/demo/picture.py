@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,25 +19,45 @@ Array = NDArray[np.float64]
 # Longer pauses than this break a curve: the person was not seen.
 _PAUSE_S = 0.5
 _ADULT_M = (1.5, 2.0)
+_AXIS_LABELS = ("x, right of the camera [m]", "y, down [m]", "z, ahead of the camera [m]")
 
 
-def save_picture(
-    recording: Recording, path: Path, title: str, truth_distance_m: Array | None = None
-) -> None:
+class View(NamedTuple):
+    """A projection along one axis of the camera frame: which axis lies across, which one up."""
+
+    title: str
+    across: int
+    up: int
+
+
+VIEWS = (
+    View("seen from the camera", 0, 1),
+    View("seen from the left", 2, 1),
+    View("seen from above", 0, 2),
+)
+
+
+def save_picture(recording: Recording, path: Path, title: str, truth: Array | None = None) -> None:
     """Write a PNG of 1600 x 1000 pixels.
 
-    truth_distance_m  (F, P) distance of each person's root in the frames published, drawn dashed
+    truth  (F, P, J, 3) metres in the camera frame, of the published frames; drawn black
     """
     shown = persons(recording)
     figure = Figure(figsize=(16, 10), dpi=100, layout="constrained")
-    figure.suptitle(title, fontsize=14)
-    grid = figure.add_gridspec(2, 4, height_ratios=(1.15, 1))
+    figure.suptitle(f"{title}\n{recording.backend}", fontsize=12)
+    rows = figure.add_gridspec(2, 1, height_ratios=(1.1, 1))
+    upper, lower = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])
+    image, *views = upper.subplots(1, 3, width_ratios=(2.1, 1, 1))
+    above, distance, height = lower.subplots(1, 3, width_ratios=(1, 1.5, 1.5))
     answer = best_answer(recording)
-    _draw_image(figure.add_subplot(grid[0, :2]), recording, shown, answer)
-    _draw_view(figure.add_subplot(grid[0, 2]), recording, shown, answer, 1)
-    _draw_view(figure.add_subplot(grid[0, 3]), recording, shown, answer, 2)
-    _draw_distance(figure.add_subplot(grid[1, :2]), recording, shown, truth_distance_m)
-    _draw_height(figure.add_subplot(grid[1, 2:]), recording, shown)
+    _draw_image(image, recording, shown, answer)
+    for axes, view in zip((*views, above), VIEWS, strict=True):
+        if truth is not None and answer is not None:
+            frame = np.flatnonzero(recording.published_ns == recording.answered_ns[answer])[0]
+            _draw_truth(axes, recording, truth[frame], view)
+        _draw_view(axes, recording, shown, answer, view)
+    _draw_distance(distance, recording, shown, truth)
+    _draw_height(height, recording, shown)
     figure.savefig(path)
 
 
@@ -85,45 +106,46 @@ def _draw_image(axes: Axes, recording: Recording, shown: Sequence[str], answer: 
 
 
 def _draw_view(
-    axes: Axes, recording: Recording, shown: Sequence[str], answer: int | None, vertical: int
+    axes: Axes, recording: Recording, shown: Sequence[str], answer: int | None, view: View
 ) -> None:
-    """Joints of one answer in the plane of x and y (front) or x and z (top), metres."""
-    front = vertical == 1
     for row in _rows_at(recording, answer):
         joints = recording.joints[row]
         person = str(recording.ids[row])
         colour = np.divide(_colours(shown, person), 255)
-        for parent, child in recording.skeleton.bones:
-            ends = joints[[parent, child]]
-            axes.plot(ends[:, 0], ends[:, vertical], color=colour, linewidth=2)
-        axes.scatter(joints[:, 0], joints[:, vertical], color=colour, s=12, zorder=3)
-        edge = joints[:, vertical].min() if front else joints[:, vertical].max()
-        axes.annotate(
-            f"{person}, {np.linalg.norm(joints[0]):.2f} m",
-            (float(joints[0, 0]), float(edge)),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-        )
+        _draw_bones(axes, recording, joints, view, color=colour, linewidth=2.5)
+        top = joints[:, view.up].min() if view.up == 1 else joints[:, view.up].max()
+        place = float(joints[0, view.across]), float(top)
+        axes.annotate(person, place, xytext=(0, 7), textcoords="offset points", ha="center")
     axes.set_aspect("equal", adjustable="datalim")
     axes.grid(alpha=0.3)
-    axes.set_xlabel("x, right of the camera [m]")
-    if front:
+    axes.margins(0.15)
+    axes.set_title(view.title)
+    axes.set_xlabel(_AXIS_LABELS[view.across])
+    axes.set_ylabel(_AXIS_LABELS[view.up])
+    if view.up == 1:
         axes.invert_yaxis()
-        axes.set_title("seen from the camera")
-        axes.set_ylabel("y, down [m]")
     else:
         axes.plot(0, 0, marker="^", markersize=12, color="black")
         axes.annotate("camera", (0, 0), xytext=(10, -4), textcoords="offset points")
-        axes.set_title("seen from above")
-        axes.set_ylabel("z, ahead [m]")
-    axes.margins(0.15)
 
 
-def _curve(axes: Axes, seconds: Array, values: Array | FloatArray, **style: object) -> None:
+def _draw_truth(axes: Axes, recording: Recording, truth: Array, view: View) -> None:
+    for joints in truth:
+        _draw_bones(axes, recording, joints, view, color="black", linewidth=1)
+
+
+def _draw_bones(
+    axes: Axes, recording: Recording, joints: Array | FloatArray, view: View, **style: Any
+) -> None:
+    for parent, child in recording.skeleton.bones:
+        ends = joints[[parent, child]]
+        axes.plot(ends[:, view.across], ends[:, view.up], solid_capstyle="round", **style)
+
+
+def _curve(axes: Axes, seconds: Array, values: Array | FloatArray, **style: Any) -> None:
     pauses = np.flatnonzero(np.diff(seconds) > _PAUSE_S) + 1
     broken = np.insert(np.asarray(values, np.float64), pauses, np.nan)
-    axes.plot(np.insert(seconds, pauses, np.nan), broken, **style)  # type: ignore[arg-type]
+    axes.plot(np.insert(seconds, pauses, np.nan), broken, **style)
 
 
 def _seconds(recording: Recording, rows: NDArray[np.int64]) -> Array:
@@ -132,7 +154,7 @@ def _seconds(recording: Recording, rows: NDArray[np.int64]) -> Array:
 
 
 def _draw_distance(
-    axes: Axes, recording: Recording, shown: Sequence[str], truth_distance_m: Array | None
+    axes: Axes, recording: Recording, shown: Sequence[str], truth: Array | None
 ) -> None:
     for person in shown:
         rows = rows_of(recording, person)
@@ -140,9 +162,11 @@ def _draw_distance(
         label = f"{person}: median {np.median(distance):.2f} m"
         colour = np.divide(_colours(shown, person), 255)
         _curve(axes, _seconds(recording, rows), distance, color=colour, label=label)
-    if truth_distance_m is not None:
+    if truth is not None:
         seconds = 1e-9 * (recording.published_ns - recording.published_ns[0])
-        lines = axes.plot(seconds, truth_distance_m, "--", color="black", linewidth=1)
+        lines = axes.plot(
+            seconds, np.linalg.norm(truth[:, :, 0], axis=-1), color="black", linewidth=1
+        )
         lines[0].set_label("truth")
     _finish(axes, "distance of the pelvis from the camera", "[m]")
     axes.set_ylim(bottom=0)
@@ -156,7 +180,7 @@ def _draw_height(axes: Axes, recording: Recording, shown: Sequence[str]) -> None
         label = f"{person}: median {np.median(heights):.2f} m"
         colour = np.divide(_colours(shown, person), 255)
         _curve(axes, _seconds(recording, rows), heights, color=colour, label=label)
-    _finish(axes, "body height from the bones of each frame (grey: most adults)", "[m]")
+    _finish(axes, "body height from the bones of each frame (grey: adults)", "[m]")
     axes.set_ylim(1.0, 2.4)
 
 

@@ -6,10 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from erd_ros.demo.figures import errors_against, figures
+from erd_ros.demo.figures import errors_against, figures, truth_of_published
 from erd_ros.demo.picture import save_picture
 from erd_ros.demo.playback import Playback, playback_of, require, viewer_of
 from erd_ros.demo.processes import Processes, processes, share_file
@@ -103,18 +102,16 @@ def _report(
     recording: Recording, arguments: argparse.Namespace, playback: Playback, console: Console
 ) -> None:
     result: dict[str, Any] = {"source": playback.description, **figures(recording)}
-    truth_distance_m = None
+    truth = None
     if playback.player["source"] == "synthetic":
         rate_hz = float(str(playback.player["rate"]))
-        truth = synthesise(SyntheticConfig(rate_hz=rate_hz)).truth_in_camera
-        result["error"] = errors_against(recording, truth, rate_hz)
-        elapsed_s = 1e-9 * (recording.published_ns - recording.published_ns[0])
-        frames = np.rint(elapsed_s * rate_hz).astype(int) % len(truth)
-        truth_distance_m = np.linalg.norm(truth[frames, :, 0], axis=-1)
+        period = synthesise(SyntheticConfig(rate_hz=rate_hz)).truth_in_camera
+        truth = truth_of_published(recording, period, rate_hz)
+        result["error"] = errors_against(recording, truth)
     for table in tables(result):
         console.print(table)
     picture = arguments.out / "demo.png"
-    save_picture(recording, picture, playback.description, truth_distance_m)
+    save_picture(recording, picture, playback.description, truth)
     console.print(f"picture: {picture}", highlight=False)
     if arguments.json is not None:
         write_json(arguments.json, result, seed=None)
