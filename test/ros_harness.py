@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,14 +19,24 @@ ROOT = Path(__file__).resolve().parent.parent
 SETTLING_S = 0.5
 PATIENCE_S = 20.0  # for what takes a moment on an idle machine and several on a busy one
 
-# Domains 1 to 100 use ports below those that Linux gives out; the process id keeps two test runs
-# on one machine apart.
-_domains = itertools.count(os.getpid())
+# Domains up to 100 use ports below those that Linux gives out. Two runs of the tests begin apart.
+_domains = (1 + number % 100 for number in itertools.count(os.getpid()))
 
 
 def next_domain() -> int:
-    """A DDS domain that no other test of this run uses."""
-    return 1 + next(_domains) % 100
+    """A DDS domain that no test of this run, and no other process of this machine, is in."""
+    return next(domain for domain in _domains if _is_free(domain))
+
+
+def _is_free(domain: int) -> bool:
+    """By the ports of the domain's discovery and first participant (DDSI-RTPS 9.6.1.1)."""
+    for port in (7400 + 250 * domain, 7410 + 250 * domain):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                return False
+    return True
 
 
 def ros_environment(domain: int, log_directory: Path) -> dict[str, str]:
@@ -146,10 +157,11 @@ class RosBench:
             else:
                 os.environ[name] = value
 
-    def start(self, *parameters: str, remap=()) -> NodeProcess:
+    def start(self, *parameters: str, remap=(), params_file=None) -> NodeProcess:
         """Run erd_node with parameters ``name:=value`` and remappings ``from:=to``."""
         arguments = [word for parameter in parameters for word in ("-p", parameter)]
         arguments += [word for rule in remap for word in ("-r", rule)]
+        arguments += ["--params-file", params_file] if params_file else []
         self.process = NodeProcess(
             "erd_ros.ros.node", ["--ros-args", *arguments], self._domain, self._directory
         )

@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
-from erd_ros.errors import ErdError
+from erd_ros.errors import ErdError, InputError
 from erd_ros.ros.diagnostics import OVERWRITTEN, diagnostic_array
 from erd_ros.ros.images import converter
 from erd_ros.ros.mailbox import Mailbox
@@ -161,7 +161,7 @@ def limits(parameters: NodeParameters) -> tuple[str, ...]:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop; 0 then, 1 when it could not start."""
     try:
-        rclpy.init(args=args)
+        _initialise(args)
         _run()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
@@ -171,6 +171,16 @@ def main(args: Sequence[str] | None = None) -> int:
     finally:
         rclpy.try_shutdown()
     return 0
+
+
+def _initialise(args: Sequence[str] | None) -> None:
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:
+        # What follows are places in the source of rcl.
+        raise InputError(
+            f"ROS refuses the command line: {str(error).split(', at /')[0]}"
+        ) from error
 
 
 def _run() -> None:

@@ -1,0 +1,295 @@
+"""What is wrong with an input is said with its value and the way out, and the node goes on."""
+
+import math
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from erd_ros.msg import Keypoint2D, Person2DArray, Person3D, Person3DArray
+from ros_harness import RosBench
+from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
+from sensor_msgs.msg import CameraInfo, Image
+from tiny_onnx import FIGURE, write_tiny_onnx
+
+from erd_ros.pose import Keypoints2D
+from erd_ros.skeleton import Skeleton
+
+PINHOLE = CAMERAS["pinhole"]
+
+
+def open_topics(bench, message_type, topic: str) -> None:
+    bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
+    bench.reports = bench.client.listen(DiagnosticArray, "/diagnostics")
+    bench.keypoints = bench.client.publisher(message_type, topic)
+    bench.info = bench.client.publisher(CameraInfo, "camera_info")
+    bench.connect(bench.keypoints, bench.info)
+    bench.stamp_s = 1.0
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """A node that takes keypoints. Warnings are throttled by cause: each test has its own."""
+    with RosBench(tmp_path) as bench:
+        bench.start("input:=keypoints", f"model:={model_path(tmp_path)}", "diagnostics_period:=0.2")
+        open_topics(bench, Person2DArray, "keypoints")
+        yield bench
+
+
+@pytest.fixture
+def image_bench(tmp_path):
+    """A node that runs a detector on images."""
+    pytest.importorskip("mediapipe", reason="mediapipe is not installed")
+    with RosBench(tmp_path) as bench:
+        bench.start("input:=image", f"model:={model_path(tmp_path)}", "diagnostics_period:=0.2")
+        open_topics(bench, Image, "image")
+        yield bench
+
+
+def good(bench):
+    bench.stamp_s += 0.1
+    return message_of(seen_by(PINHOLE), bench.stamp_s)
+
+
+def bad(bench, change):
+    message = good(bench)
+    change(message)
+    return message
+
+
+def send_until_said(bench, message, *words: str, info=None) -> str:
+    """Send a message until the log has a line with all these words; the line."""
+
+    def lines() -> list[str]:
+        if info is not None:
+            bench.info.publish(info)
+        bench.keypoints.publish(message)
+        return [line for line in bench.process.log().splitlines() if all(w in line for w in words)]
+
+    bench.client.wait_for(lines, f"a line with {words}; the node says:\n{bench.process.log()}")
+    assert "Traceback" not in bench.process.log()
+    return lines()[0]
+
+
+def still_works(bench) -> None:
+    answer = bench.ask(camera_info(), good(bench))
+    assert [person.state for person in answer.persons] == [Person3D.FULL] * 2
+
+
+def drop_last_keypoint(message):
+    message.persons[0].keypoints = message.persons[0].keypoints[:-1]
+
+
+def set_last(**fields):
+    def change(message):
+        for name, value in fields.items():
+            setattr(message.persons[0].keypoints[-1], name, value)
+
+    return change
+
+
+def set_field(name, value):
+    return lambda message: setattr(message, name, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (drop_last_keypoint, ("dropped", "person 0", "has 16 keypoints", "has 17", "score 0")),
+        (set_field("layout", "coco99"), ("dropped", "'coco99'", "choose one of", "coco17")),
+        (set_last(score=87.0), ("dropped", "right_wrist has score 87", "0 to 1", "scale")),
+        (set_field("width", 1280), ("dropped", "1280x480", "640x480", "publish the CameraInfo")),
+    ],
+    ids=["too few keypoints", "unknown layout", "percentages", "other size"],
+)
+def test_message_that_cannot_be_used_is_dropped(bench, change, words):
+    send_until_said(bench, bad(bench, change), *words, info=camera_info())
+    assert bench.people == []
+    still_works(bench)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (set_last(x=math.nan), ("right_wrist at (nan, ", "taken as missing", "send score 0")),
+        (set_last(x=5000.0), ("right_wrist at (5000, ", "image of 640x480", "send score 0")),
+    ],
+    ids=["nan", "out of image"],
+)
+def test_keypoint_that_cannot_be_used_is_left_out(bench, change, words):
+    send_until_said(bench, bad(bench, change), *words, info=camera_info())
+    bench.client.wait_for(lambda: bench.people, "people")
+    first, second = bench.people[-1].persons
+    assert (first.state, second.state) == (Person3D.PARTIAL_BODY, Person3D.FULL)
+    still_works(bench)
+
+
+def test_person_with_too_few_keypoints_has_no_place(bench):
+    message = good(bench)
+    for keypoint in message.persons[0].keypoints[4:]:
+        keypoint.score = 0.0
+    answer = bench.ask(camera_info(), message)
+    first, second = answer.persons
+    assert first.state == Person3D.NO_ROOT
+    assert math.isnan(first.root.z)
+    assert math.isnan(first.joints[0].position.x)
+    assert second.state == Person3D.FULL
+    still_works(bench)
+
+
+def test_person_without_any_keypoint_is_still_there(bench):
+    message = good(bench)
+    message.persons[0].keypoints = [Keypoint2D(x=math.nan, y=math.nan) for _ in range(17)]
+    answer = bench.ask(camera_info(), message)
+    assert [person.state for person in answer.persons] == [Person3D.NO_ROOT, Person3D.FULL]
+    still_works(bench)
+
+
+def test_before_the_first_camera_info_frames_are_dropped_and_the_topic_is_named(bench):
+    send_until_said(bench, good(bench), "no CameraInfo on /camera_info", "remap camera_info")
+    message = wait_for_level(bench, DiagnosticStatus.ERROR)
+    assert "no CameraInfo on /camera_info" in message
+    still_works(bench)
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        (camera_info(k=[0.0] * 9), ("not calibrated", "camera_calibration")),
+        (
+            camera_info(distortion_model="fisheye", d=[0.0] * 4),
+            ("'fisheye'", "equidistant", "plumb_bob"),
+        ),
+        (camera_info(distortion_model="brown", d=[0.0] * 5), ("'brown'", "choose one of")),
+        (camera_info(width=1280, height=720), ("1280x720", "resolution")),
+    ],
+    ids=["K is 0", "fisheye", "unknown model", "other size"],
+)
+def test_camera_that_cannot_be_used_is_an_error_until_it_can(bench, info, words):
+    message = good(bench)
+    message.width, message.height = 640, 480
+    send_until_said(bench, message, "frame dropped", *words, info=info)
+    said = wait_for_level(bench, DiagnosticStatus.ERROR, message, info)
+    assert all(word in said for word in words)
+    still_works(bench)
+
+
+def wait_for_level(bench, level, message=None, info=None) -> str:
+    """The newest message of this level; meanwhile the same bad input goes on."""
+    bench.reports.clear()
+
+    def found() -> bool:
+        if info is not None:
+            bench.info.publish(info)
+        bench.keypoints.publish(message or good(bench))
+        return any(report.status[0].level == level for report in bench.reports)
+
+    bench.client.wait_for(found, f"diagnostics at level {level!r}")
+    status = next(r.status[0] for r in reversed(bench.reports) if r.status[0].level == level)
+    return status.message
+
+
+def test_images_that_cannot_be_used_are_dropped(image_bench):
+    bench = image_bench
+    header = camera_info().header
+    strange = Image(width=640, height=480, encoding="32FC1", step=2560, header=header)
+    send_until_said(bench, strange, "dropped", "'32FC1'", "rgb8, bgr8", info=camera_info())
+    small = Image(width=320, height=240, encoding="rgb8", step=960, header=header)
+    small.data.frombytes(bytes(960 * 240))
+    send_until_said(bench, small, "dropped", "320x240", "640x480")
+    black = Image(width=640, height=480, encoding="rgb8", step=1920, header=header)
+    black.data.frombytes(bytes(1920 * 480))
+    black.header.stamp.sec = 9
+    assert bench.ask(camera_info(), black).persons == []
+
+
+def truncated(directory):
+    path = directory / "truncated.onnx"
+    path.write_bytes(write_tiny_onnx(directory / "whole.onnx").read_bytes()[:200])
+    return path
+
+
+def foreign(directory):
+    return write_tiny_onnx(directory / "foreign.onnx", metadata={"author": "somebody"})
+
+
+def other_layout(directory):
+    fingers = Skeleton("fingers", ("thumb", "index", "ring"), (-1, 0, 1))
+    return write_tiny_onnx(directory / "hand.onnx", skeleton=fingers, figure=FIGURE[:3])
+
+
+def pickled(directory):
+    path = directory / "model.pt"
+    path.write_bytes(b"\x80\x04.")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda directory: directory / "nowhere.onnx", ("nowhere.onnx does not exist", "ships")),
+        (truncated, ("truncated.onnx",)),
+        (foreign, ("foreign.onnx", "not a model of erd_ros")),
+        (other_layout, ("'fingers'",)),
+        (pickled, ("'.pt'", ".onnx")),
+    ],
+    ids=["missing", "truncated", "foreign", "other layout", "pickled"],
+)
+def test_model_that_cannot_be_used_ends_the_node_with_one_line(tmp_path, make, words):
+    ends_with_one_line(tmp_path, words, "input:=keypoints", f"model:={make(tmp_path)}")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("min_confidence:=2.0", ("'min_confidence' is 2", "0 to 1")),
+        ("threads:=many", ("'threads' is 'many'", "expected int")),
+        ("input:=video", ("'input' is 'video'", "image, keypoints")),
+        ("device:=cuda:7", ("'cuda:7'", "cpu")),
+    ],
+)
+def test_parameter_that_cannot_be_used_ends_the_node_with_one_line(tmp_path, assignment, words):
+    ends_with_one_line(
+        tmp_path, words, f"model:={model_path(tmp_path)}", "input:=keypoints", assignment
+    )
+
+
+def test_parameter_file_that_is_not_there_ends_the_node_with_one_line(tmp_path):
+    lines = ends(tmp_path, params_file="/nowhere.yaml")
+    assert lines.pop(0).endswith("Failed to parse global arguments")  # said by rcl itself
+    assert "FATAL" in lines[0]
+    assert "'--params-file /nowhere.yaml'. Error: Error opening YAML file" in lines[0]
+    assert len(lines) == 1
+
+
+def test_unknown_parameter_is_warned_of(tmp_path):
+    with RosBench(tmp_path) as bench:
+        bench.start("input:=keypoints", f"model:={model_path(tmp_path)}", "treads:=2")
+        bench.connect(bench.client.publisher(Person2DArray, "keypoints"))
+        assert "unknown parameter 'treads'" in bench.process.log()
+        assert "did you mean 'threads'" in bench.process.log()
+
+
+def ends_with_one_line(directory, words, *parameters: str) -> None:
+    lines = ends(directory, *parameters)
+    assert len(lines) == 1, lines
+    assert "FATAL" in lines[0]
+    assert all(word in lines[0] for word in words), lines[0]
+
+
+def ends(directory, *parameters: str, params_file=None) -> list[str]:
+    """The lines that a node says which ends with exit code 1."""
+    with RosBench(directory) as bench:
+        bench.start(*parameters, params_file=params_file)
+        assert bench.process.wait() == 1
+        return bench.process.log().splitlines()
+
+
+def test_a_layout_of_which_the_model_knows_nothing_is_said_so(bench):
+    legless = Keypoints2D(
+        Skeleton("face", ("nose", "left_eye", "right_eye", "left_ear", "right_ear"), (-1,) * 5),
+        seen_by(PINHOLE).pixels[:, :5],
+        seen_by(PINHOLE).confidence[:, :5],
+    )
+    message = message_of(legless, 5.0)
+    message.joint_names = list(legless.skeleton.joint_names)
+    send_until_said(bench, message, "dropped", "'face'", "left_eye", info=camera_info())
+    still_works(bench)
