@@ -165,7 +165,7 @@ def test_a_truncated_file_is_named(model_file, tmp_path, kept):
     whole = model_file.read_bytes()
     part = tmp_path / f"part{model_file.suffix}"
     part.write_bytes(whole[: kept if isinstance(kept, int) else int(len(whole) * kept)])
-    with pytest.raises(ArtifactError, match=f"part{model_file.suffix}.*erd export"):
+    with pytest.raises(ArtifactError, match=f"part{model_file.suffix}.*copy it again"):
         load(part)
 
 
