@@ -13,8 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
 CORE = {"errors", "skeleton", "pose", "artifact"}
-LEARNING = CORE | {"geometry", "models", "data", "metrics", "report"}
-SHOWING = {"synthetic", "calibration", "sources", "drawing", "recording"}  # the demo's nodes
+LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
     "": set(),  # erd_ros/__init__.py: the installed folder is shared with the generated messages
@@ -23,28 +22,24 @@ MAY_IMPORT = {
     "pose": {"errors", "skeleton"},
     "artifact": {"errors", "skeleton"},
     "geometry": CORE,
+    "mocap": CORE,
     "models": CORE | {"geometry"},
-    "data": CORE | {"geometry", "models"},
+    "data": CORE | {"geometry", "mocap", "models"},
     "metrics": CORE | {"geometry"},
     "report": {"errors"},
     "train": LEARNING,
     "export": LEARNING,
     "runtime": CORE | {"geometry"},
-    "evaluate": CORE | {"geometry", "runtime", "metrics", "report"},
+    "evaluate": CORE | {"geometry", "mocap", "runtime", "metrics", "report"},
     "synthetic": CORE | {"geometry"},
-    "calibration": CORE | {"geometry"},
-    "drawing": CORE | {"geometry"},
-    "sources": CORE | {"geometry", "synthetic", "calibration", "drawing"},
-    "recording": CORE | {"geometry"},
-    "demo_report": CORE | {"geometry", "metrics", "report"} | SHOWING,
-    "demo_picture": CORE | {"geometry", "demo_report"} | SHOWING,
-    "ros": CORE | {"geometry", "runtime"} | SHOWING,
+    "demo": CORE | {"geometry", "metrics", "report", "synthetic"},
+    "ros": CORE | {"geometry", "runtime", "synthetic", "demo"},
     "commands": ANYTHING,  # what is heavy only inside functions
     "cli": ANYTHING,
 }
 # PyTorch runs the module itself, so this one backend knows both arms.
 BETWEEN_THE_ARMS = {("runtime.torch_backend", "models")}
-LEARNING_ARM = {"models", "data", "train", "export", "runtime.torch_backend"}
+LEARNING_ARM = {"models", "data", "train", "export", "runtime.torch_backend", "commands.train"}
 MAY_IMPORT_LIBRARY = {
     "torch": LEARNING_ARM,
     "safetensors": LEARNING_ARM,
