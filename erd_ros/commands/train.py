@@ -1,0 +1,53 @@
+"""``erd train``: from motion capture to a checkpoint."""
+
+import argparse
+import os
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="YAML file, see config/train/")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        default=default_data(),
+        help="folder with the motion capture (default: data/ in ERD_DATA, or %(default)s)",
+    )
+    parser.add_argument(
+        "--out", metavar="RUN", type=Path, required=True, help="folder for checkpoints and history"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the last checkpoint in RUN"
+    )
+    parser.add_argument(
+        "--threads", metavar="N", type=int, default=os.cpu_count(), help="of the CPU (default: all)"
+    )
+
+
+def default_data() -> Path:
+    """Where the motion capture is expected: beside the checkout unless ERD_DATA says otherwise."""
+    return Path(os.environ.get("ERD_DATA", "../shared")) / "data"
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry it out. Raises ErdError for a configuration, data or disk that cannot be used."""
+    from erd_ros.errors import BackendError, InputError
+
+    if arguments.threads < 1:
+        raise InputError(f"--threads is {arguments.threads}, expected 1 or more")
+    try:
+        import torch
+    except ImportError as error:
+        raise BackendError(
+            f"training needs PyTorch ({error}); install it with `pip install erd_ros[train]`"
+        ) from error
+    from erd_ros.train import train
+    from erd_ros.train.config import read_config
+
+    torch.set_num_threads(arguments.threads)
+    final = train(
+        read_config(arguments.config), arguments.data, arguments.out, resume=arguments.resume
+    )
+    print(f"trained: {final}; next: erd export {final} --out {final.with_suffix('.onnx')}")

@@ -1,0 +1,1 @@
+"""From motion capture to training batches: virtual cameras and the errors of 2D detectors."""

@@ -1,0 +1,156 @@
+"""Export: the graph that was trained, as one ONNX file that ONNX Runtime and TensorRT 8.6 read."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import helper
+from torch import Tensor, nn
+
+from erd_ros.artifact import METADATA_KEY, Artifact
+from erd_ros.errors import ArtifactError
+from erd_ros.models.checkpoint import load_model, write_atomically
+from erd_ros.models.erd import ErdModel, reprojection_error
+
+OPSET = 17  # the newest that TensorRT 8.6 reads
+LARGEST_DIFFERENCE = 1e-5  # metres, PyTorch against ONNX Runtime
+LARGEST_FILE = 20_000_000  # bytes
+_BATCH_SIZES = (1, 2, 7, 64)
+_INPUTS = ("rays", "confidence")
+_OUTPUTS = ("joints", "root", "residual")
+
+
+class _Exported(nn.Module):
+    """The model with every step's estimate as an output, and the residual of the last."""
+
+    def __init__(self, model: ErdModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, rays: Tensor, confidence: Tensor) -> tuple[Tensor, ...]:
+        trajectory = self.model.trajectory(rays, confidence)
+        steps = [value for step in trajectory for value in (step.joints, step.root)]
+        return (*steps, reprojection_error(trajectory[-1], rays, confidence))
+
+
+def export(checkpoint: Path, out: Path) -> dict[str, float]:
+    """Write a checkpoint as ONNX; returns the file's bytes and the largest difference, metres.
+
+    The outputs are ``joints``, ``root`` and ``residual``; the estimates of the steps stay inside
+    as values named ``joints_step_0`` (the lifter alone) to ``joints_step_K``, ``root_step_...``.
+    Raises ArtifactError, and writes nothing, unless ONNX Runtime's poses equal PyTorch's.
+    """
+    model, artifact = load_model(checkpoint)
+    proto = _with_contract(_to_onnx(model), artifact)
+    content = proto.SerializeToString()
+    if len(content) > LARGEST_FILE:
+        raise ArtifactError(
+            f"{out} would have {len(content)} bytes, at most {LARGEST_FILE} may ship; "
+            "train a smaller model"
+        )
+    difference = largest_difference(model, content)
+    if not difference <= LARGEST_DIFFERENCE:
+        raise ArtifactError(
+            f"ONNX Runtime's poses differ from PyTorch's by {difference:.2g} m, at most "
+            f"{LARGEST_DIFFERENCE} m is allowed; {out} was not written"
+        )
+    write_atomically(out, content)
+    return {"bytes": len(content), "largest_difference_m": difference}
+
+
+def largest_difference(model: ErdModel, content: bytes) -> float:
+    """Largest difference in metres of joints and roots over several batches, joints missing."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    largest = 0.0
+    for seed, size in enumerate(_BATCH_SIZES):
+        rays, confidence = _sample(len(model.pose_mean), size, seed)
+        with torch.no_grad():
+            expected = model(torch.from_numpy(rays), torch.from_numpy(confidence))
+        given = session.run(_OUTPUTS[:2], {"rays": rays, "confidence": confidence})
+        for one, other in zip(expected, given, strict=False):  # the residual is not metres
+            # NaN must count as a difference: np.max hands it on.
+            largest = float(np.max([largest, np.abs(one.numpy() - other).max()]))
+    return largest
+
+
+def _sample(joints: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rays of persons some metres away, a fifth of the joints missing, the first all seen."""
+    generator = np.random.default_rng(seed)
+    centre = generator.uniform(-0.5, 0.5, (size, 1, 2))
+    rays = centre + generator.normal(0, 0.12, (size, joints, 2))
+    confidence = generator.uniform(0.3, 1, (size, joints))
+    confidence[generator.random((size, joints)) < 0.2] = 0
+    confidence[0] = 1
+    rays[confidence == 0] = np.nan
+    return rays.astype(np.float32), confidence.astype(np.float32)
+
+
+def _to_onnx(model: ErdModel) -> onnx.ModelProto:
+    """The graph with every step as an output; batch normalisation goes into the layers before."""
+    joints = len(model.pose_mean)
+    steps = range(len(model.regressors) + 1)
+    names = [f"{what}_step_{step}" for step in steps for what in ("joints", "root")]
+    example = tuple(torch.from_numpy(array) for array in _sample(joints, 3, 0))
+    batch = torch.export.Dim("N", min=1)
+    with _quiet():
+        program = torch.onnx.export(
+            _Exported(model).eval(),
+            example,
+            input_names=list(_INPUTS),
+            output_names=[*names, "residual"],
+            dynamic_shapes=({0: batch}, {0: batch}),
+            opset_version=OPSET,
+            dynamo=True,
+            optimize=True,
+        )
+    assert program is not None  # with dynamo it never is
+    proto: onnx.ModelProto = program.model_proto
+    return proto
+
+
+def _with_contract(proto: onnx.ModelProto, artifact: Artifact) -> onnx.ModelProto:
+    """Name the last step's values joints and root, make them the outputs, add the description."""
+    graph = proto.graph
+    kinds = {output.name: output for output in graph.output}
+    for name in _OUTPUTS[:2]:
+        last = f"{name}_step_{artifact.steps}"
+        graph.node.append(helper.make_node("Identity", [last], [name], name=name))
+        renamed = onnx.ValueInfoProto()
+        renamed.CopyFrom(kinds[last])
+        renamed.name = name
+        kinds[name] = renamed
+    kept = {info.name for info in graph.value_info}
+    graph.value_info.extend(
+        info for name, info in kinds.items() if name not in _OUTPUTS and name not in kept
+    )
+    del graph.output[:]
+    graph.output.extend(kinds[name] for name in _OUTPUTS)
+    del proto.metadata_props[:]
+    helper.set_model_props(proto, {METADATA_KEY: artifact.to_json()})
+    # The exporter writes where in the sources each node comes from: paths of this machine.
+    for node in graph.node:
+        del node.metadata_props[:]
+        node.ClearField("doc_string")
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's progress lines and warnings, none of which a caller can act on."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        exporter.setLevel(level)

@@ -1,0 +1,75 @@
+"""Root position from rays and a root-relative pose, in closed form.
+
+The ERD paper solves its eq. 5 for the root by SVD. In normalised coordinates each joint gives two
+rows, ``[1, 0, -x]`` and ``[0, 1, -y]``, with right sides ``x p_z - p_x`` and ``y p_z - p_y``. The
+normal matrix has the shape of an arrow: centring the rows on their weighted mean removes the
+first two unknowns (a Schur complement), and the depth is one division.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from erd_ros.errors import InputError
+
+# Below every spread of rays that a camera can measure, above zero: keeps the division finite.
+_SMALLEST_SPREAD = 1e-12
+
+
+def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Weighted least-squares root (x, y, z), each (...), in the frame of the rays.
+
+    rays     (..., J, 2) normalised image coordinates, finite
+    joints   (..., J, 3) metres, relative to the root
+    weights  (..., J) of the squared residuals, not negative
+
+    NumPy arrays and torch tensors alike, of any precision: only operations that both have. Without
+    weight anywhere, or with one joint alone, nothing determines the depth and it is 0.
+    """
+    x, y = rays[..., 0], rays[..., 1]
+    right_x = x * joints[..., 2] - joints[..., 0]
+    right_y = y * joints[..., 2] - joints[..., 1]
+    share = weights / weights.sum(-1).clip(min=_SMALLEST_SPREAD)[..., None]
+    mean_x, mean_y = (share * x).sum(-1), (share * y).sum(-1)
+    mean_right_x, mean_right_y = (share * right_x).sum(-1), (share * right_y).sum(-1)
+    offset_x, offset_y = x - mean_x[..., None], y - mean_y[..., None]
+    spread = (share * (offset_x * offset_x + offset_y * offset_y)).sum(-1)
+    covariance = (
+        share
+        * (
+            offset_x * (right_x - mean_right_x[..., None])
+            + offset_y * (right_y - mean_right_y[..., None])
+        )
+    ).sum(-1)
+    depth = -covariance / spread.clip(min=_SMALLEST_SPREAD)
+    return mean_right_x + mean_x * depth, mean_right_y + mean_y * depth, depth
+
+
+def root_from_rays(
+    rays: ArrayLike, joints: ArrayLike, weights: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Root (..., 3), metres, camera frame; missing joints (NaN rays, weight 0) are left out.
+
+    rays     (..., J, 2) normalised image coordinates
+    joints   (..., J, 3) metres, relative to the root
+    weights  (..., J) of the squared residuals; 1 where not given
+
+    A pose with fewer than two usable joints gives NaN. Raises InputError for shapes that do not
+    fit each other and for negative weights.
+    """
+    rays, joints = np.asarray(rays, np.float64), np.asarray(joints, np.float64)
+    expected = joints.shape[:-1]
+    if joints.shape[-1:] != (3,) or rays.shape != (*expected, 2):
+        raise InputError(f"rays {rays.shape} and joints {joints.shape}: expected (..., J, 2 and 3)")
+    weights = np.ones(expected) if weights is None else np.asarray(weights, np.float64)
+    if weights.shape != expected:
+        raise InputError(f"weights have shape {weights.shape}, expected {expected}")
+    usable = np.isfinite(rays).all(-1) & np.isfinite(joints).all(-1) & (weights != 0)
+    weights = np.where(usable, weights, 0)
+    if not (weights >= 0).all():
+        raise InputError("a weight is negative or NaN, expected 0 or more")
+    rays = np.where(usable[..., None], rays, 0)
+    joints = np.where(usable[..., None], joints, 0)
+    root = np.stack(solve_root(rays, joints, weights), -1)
+    return np.where((usable.sum(-1) >= 2)[..., None], root, np.nan)

@@ -1,0 +1,1 @@
+"""The networks and the graph that holds them; PyTorch, for training and export."""

@@ -1,0 +1,96 @@
+"""Files of tensors: safetensors with what rebuilds the model in the header, never a pickle."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from erd_ros.artifact import METADATA_KEY, Artifact
+from erd_ros.errors import ArtifactError, InputError
+from erd_ros.models.erd import ErdModel, ModelConfig
+from erd_ros.models.linear import LifterConfig, RegressorConfig
+
+MODEL_KEY = "erd_ros.model"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is either the whole of ``content`` or what it was before.
+
+    Raises InputError when it cannot be written: a full disk, a folder that is read-only.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        if partial.is_file():
+            partial.unlink()
+        raise InputError(
+            f"{path} ({len(content)} bytes) cannot be written: {error.strerror}; what was there "
+            "before is untouched; make room or name another place"
+        ) from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write safetensors, whole or not at all. Raises InputError."""
+    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(contiguous, dict(metadata)))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file. Raises ArtifactError when it is not one."""
+    if not path.is_file():
+        raise ArtifactError(f"checkpoint {path} does not exist; `erd train` writes it")
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(
+            f"{path} is not a safetensors file that can be read, perhaps truncated: {error}; "
+            "copy it again"
+        ) from error
+
+
+def save_model(path: Path, model: ErdModel, artifact: Artifact) -> None:
+    """Write a model that ``load_model`` rebuilds. Raises InputError when it cannot be written."""
+    metadata = {METADATA_KEY: artifact.to_json(), MODEL_KEY: json.dumps(asdict(model.config))}
+    write_tensors(path, model.state_dict(), metadata)
+
+
+def load_model(path: Path) -> tuple[ErdModel, Artifact]:
+    """The model of a checkpoint, ready to run, and what the file says about itself.
+
+    Raises ArtifactError for a file that is missing, truncated, foreign or does not fit itself.
+    """
+    path = Path(path)
+    tensors, metadata = read_tensors(path)
+    artifact = Artifact.from_metadata(metadata, str(path))
+    try:
+        config = _model_config(json.loads(metadata[MODEL_KEY]))
+        # The initialisation is thrown away, so it must not disturb the caller's random numbers.
+        with torch.random.fork_rng(devices=[]):
+            model = ErdModel(len(artifact.skeleton), config)
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
+        raise ArtifactError(
+            f"{path}: its description and its tensors do not make a model: {error}"
+        ) from error
+    return model.eval(), artifact
+
+
+def _model_config(values: dict[str, Any]) -> ModelConfig:
+    lifter_size = LifterConfig(**values.pop("lifter_size"))
+    regressor_size = RegressorConfig(**values.pop("regressor_size"))
+    return ModelConfig(lifter_size=lifter_size, regressor_size=regressor_size, **values)

@@ -1,0 +1,174 @@
+"""Training: the lifter, then one regressor after the other, on virtual cameras' batches."""
+
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+from tqdm import tqdm
+
+from erd_ros.artifact import Artifact
+from erd_ros.data.batches import Batch, draw_batch
+from erd_ros.errors import InputError
+from erd_ros.metrics import mpjpe_mm
+from erd_ros.mocap import CameraPoses, Mocap, read_human36m_cameras, read_mocap
+from erd_ros.models.checkpoint import load_model, save_model
+from erd_ros.models.erd import ErdModel, Estimate
+from erd_ros.report import commit
+from erd_ros.skeleton import H36M17
+from erd_ros.train.config import TrainConfig
+from erd_ros.train.state import State, load_state, save_state
+
+LAST, BEST, FINAL = "last.safetensors", "best.safetensors", "final.safetensors"
+HISTORY = "history.jsonl"
+# Enough for means and deviations; independent of the batch size.
+_STATISTICS_SIZE = 8192
+
+
+def train(config: TrainConfig, data: Path, out: Path, *, resume: bool = False) -> Path:
+    """Train and return the path of the final checkpoint.
+
+    data    folder with the motion capture and human36m_cameras.json
+    out     folder of the run; keeps the last, the best and the final checkpoint, and the history
+    resume  go on from the last checkpoint; the result is that of an unbroken run, bit by bit
+    Raises InputError for data or configuration that cannot be used and for a full disk.
+    """
+    mocap, cameras = read_mocap(data, config.sources, "train"), read_human36m_cameras(data)
+    positions = torch.from_numpy(mocap.positions_in_world)
+    validation = _validation_batch(config, data, cameras)
+    state = _resumed(config, out) if resume else _started(config, out, positions, cameras)
+    artifact = _artifact(config, mocap)
+    while state.stage <= config.model.steps:
+        steps = config.stage_steps(state.stage)
+        name = f"regressor {state.stage}/{config.model.steps}" if state.stage else "lifter"
+        with tqdm(total=steps, initial=state.step, desc=name, unit="step") as progress:
+            while state.step < steps:
+                loss = _train_step(state, config, positions, cameras)
+                progress.update()
+                if state.step % config.checkpoint_every == 0 or state.step == steps:
+                    _validate(state, config, validation, artifact, out, loss)
+                    progress.set_postfix(validation=f"{state.best_mm:.1f} mm", refresh=False)
+        best, _ = load_model(out / BEST)
+        state.next_stage(best, config)
+        save_state(out / LAST, state, config)
+    return _finish(state.model, validation, artifact, out)
+
+
+def step_seed(config: TrainConfig, stage: int, step: int) -> int:
+    """Seed of one training step: what is drawn there depends on nothing before it."""
+    return (config.seed * 1009 + stage) * 10_000_019 + step
+
+
+def _started(config: TrainConfig, out: Path, positions: Tensor, cameras: CameraPoses) -> State:
+    if (out / LAST).exists():
+        raise InputError(f"{out} holds a run already; go on with --resume or name another --out")
+    torch.manual_seed(config.seed)
+    model = ErdModel(len(H36M17), config.model)
+    # Step -1 of the lifter: drawn as batches are, but never trained on.
+    generator = Generator().manual_seed(abs(step_seed(config, 0, -1)))
+    batch = draw_batch(positions, cameras, _STATISTICS_SIZE, config.simulation, generator)
+    model.set_statistics(batch.rays, batch.confidence, batch.joints)
+    return State.start(model, config)
+
+
+def _resumed(config: TrainConfig, out: Path) -> State:
+    state = load_state(out / LAST, ErdModel(len(H36M17), config.model), config)
+    print(f"resumed {out} at stage {state.stage}, step {state.step}")
+    return state
+
+
+def _validation_batch(config: TrainConfig, data: Path, cameras: CameraPoses) -> Batch:
+    mocap = read_mocap(data, config.sources, "val")
+    generator = Generator().manual_seed(config.seed)
+    positions = torch.from_numpy(mocap.positions_in_world)
+    return draw_batch(positions, cameras, config.validation_size, config.simulation, generator)
+
+
+def _artifact(config: TrainConfig, mocap: Mocap) -> Artifact:
+    training = {
+        "config": asdict(config),
+        "seed": config.seed,
+        "commit": commit(),
+        "sources": list(mocap.sources),
+        "subjects": list(mocap.subjects),
+    }
+    return Artifact(config.name, H36M17, config.model.steps, training=training)
+
+
+def _train_step(
+    state: State, config: TrainConfig, positions: Tensor, cameras: CameraPoses
+) -> Tensor:
+    """One step of the optimiser; returns the loss."""
+    seed = step_seed(config, state.stage, state.step)
+    torch.manual_seed(seed)  # dropout
+    generator = Generator().manual_seed(seed)
+    batch = draw_batch(positions, cameras, config.batch_size, config.simulation, generator)
+    state.model.eval()  # what is frozen neither drops out nor gathers statistics
+    state.trained.train()
+    for group in state.optimizer.param_groups:
+        group["lr"] = _learning_rate(config, state)
+    estimate = state.model.trajectory(batch.rays, batch.confidence, state.stage)[-1]
+    loss = _loss(estimate, batch, config.root_weight)
+    state.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimizer.step()
+    state.step += 1
+    if not math.isfinite(float(loss.detach())):
+        raise InputError(f"the loss is {float(loss)} at step {state.step}; lower learning_rate")
+    return loss.detach()
+
+
+def _learning_rate(config: TrainConfig, state: State) -> float:
+    """Falls exponentially over the stage."""
+    done = state.step / config.stage_steps(state.stage)
+    ratio = config.last_learning_rate / config.learning_rate
+    return float(config.learning_rate * ratio**done)
+
+
+def _loss(estimate: Estimate, batch: Batch, root_weight: float) -> Tensor:
+    """Mean distance of the joints, metres, and of the root where it has weight."""
+    loss = (estimate.joints - batch.joints).norm(dim=-1).mean()
+    if root_weight > 0:
+        loss = loss + root_weight * (estimate.root - batch.root).norm(dim=-1).mean()
+    return loss
+
+
+def _validate(
+    state: State, config: TrainConfig, batch: Batch, artifact: Artifact, out: Path, loss: Tensor
+) -> None:
+    """Measure, note, keep the best so far and where the run stands."""
+    errors = _errors_mm(state.model, batch, state.stage)
+    if errors[-1] < state.best_mm:
+        state.best_mm = errors[-1]
+        save_model(out / BEST, state.model, artifact)
+    save_state(out / LAST, state, config)
+    line = {
+        "stage": state.stage,
+        "step": state.step,
+        "loss_mm": 1000 * float(loss),
+        "validation_mpjpe_mm": errors[-1],
+        "time": round(time.time(), 1),
+    }
+    with (out / HISTORY).open("a") as history:
+        history.write(json.dumps(line) + "\n")
+
+
+@torch.no_grad()
+def _errors_mm(model: ErdModel, batch: Batch, steps: int) -> list[float]:
+    """MPJPE after the lifter and after each step."""
+    model.eval()
+    trajectory = model.trajectory(batch.rays, batch.confidence, steps)
+    return [float(mpjpe_mm(one.joints.numpy(), batch.joints.numpy()).mean()) for one in trajectory]
+
+
+def _finish(model: ErdModel, validation: Batch, artifact: Artifact, out: Path) -> Path:
+    """Keep as many steps as validation finds best, and write the model with its errors."""
+    errors = _errors_mm(model, validation, model.config.steps)
+    steps = min(range(len(errors)), key=errors.__getitem__)
+    training = {**artifact.training, "validation_mpjpe_mm": errors}
+    final = Artifact(artifact.name, artifact.skeleton, steps, training=training)
+    save_model(out / FINAL, model.with_steps(steps), final)
+    return out / FINAL

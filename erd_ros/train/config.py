@@ -1,0 +1,119 @@
+"""What a training run is, and how a YAML file says it."""
+
+import types
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+
+from erd_ros.data.batches import SimulationConfig
+from erd_ros.errors import InputError
+from erd_ros.mocap import SHIPPABLE_SOURCES
+from erd_ros.models.erd import ModelConfig
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A run: the lifter first, then each regressor with all before it frozen (ERD paper 4.2).
+
+    name                 of the model, in its file
+    sources              of motion capture
+    seed                 of everything that is drawn
+    lifter_steps         optimiser steps of the lifter
+    regressor_steps      optimiser steps of each regressor
+    batch_size           samples of one step
+    learning_rate        of Adam at the start of each stage; falls exponentially to
+    last_learning_rate   at its end
+    root_weight          of the error of the root, metres, beside the joints' in the loss
+    validation_size      samples drawn once from the validation subjects
+    checkpoint_every     steps between validations, each followed by a checkpoint
+    """
+
+    name: str = "linear_erd"
+    sources: tuple[str, ...] = SHIPPABLE_SOURCES
+    seed: int = 0
+    lifter_steps: int = 6000
+    regressor_steps: int = 1000
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    last_learning_rate: float = 1e-5
+    root_weight: float = 0.0
+    validation_size: int = 4096
+    checkpoint_every: int = 500
+    model: ModelConfig = field(default_factory=ModelConfig)
+    simulation: SimulationConfig = field(default_factory=SimulationConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("lifter_steps", "regressor_steps", "validation_size", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if self.batch_size < 2:
+            raise InputError(f"batch_size is {self.batch_size}; batch normalisation needs 2")
+        if not 0 < self.last_learning_rate <= self.learning_rate:
+            raise InputError(
+                f"learning_rate falls from {self.learning_rate} to {self.last_learning_rate}, "
+                "expected 0 < last <= first"
+            )
+        if self.root_weight < 0:
+            raise InputError(f"root_weight is {self.root_weight}, expected 0 or more")
+
+    def stage_steps(self, stage: int) -> int:
+        """Optimiser steps of a stage: 0 is the lifter, k the k-th regressor."""
+        return self.regressor_steps if stage else self.lifter_steps
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a YAML file of overrides. Raises InputError for unknown keys and unfit values."""
+    if not path.is_file():
+        raise InputError(f"training configuration {path} does not exist; see config/train/")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {error}") from error
+    config: TrainConfig = from_values(TrainConfig, {} if values is None else values, str(path))
+    return config
+
+
+def from_values(kind: Any, values: Any, where: str) -> Any:
+    """A configuration dataclass from nested mappings. Raises InputError naming the key."""
+    if not isinstance(values, dict):
+        raise InputError(f"{where} is {values!r}, expected keys and values")
+    known = {one.name: one for one in fields(kind)}
+    unknown = [key for key in values if key not in known]
+    if unknown:
+        raise InputError(f"{where}: unknown key '{unknown[0]}'; choose one of {', '.join(known)}")
+    required = [n for n, one in known.items() if one.default is one.default_factory is MISSING]
+    absent = [name for name in required if name not in values]
+    if absent:
+        raise InputError(f"{where}: key '{absent[0]}' is missing")
+    hints = get_type_hints(kind)
+    made = {key: _value(hints[key], given, f"{where}: {key}") for key, given in values.items()}
+    try:
+        return kind(**made)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _value(hint: Any, given: Any, where: str) -> Any:
+    if is_dataclass(hint):
+        return from_values(hint, given, where)
+    if get_origin(hint) is tuple:
+        return _tuple(hint, given, where)
+    # Whole numbers are floats too; true is not a number here, though Python thinks so.
+    accepted = (int, float) if hint is float else (hint,)
+    if not isinstance(given, accepted) or (isinstance(given, bool) and hint is not bool):
+        name = hint.__name__ if isinstance(hint, type) else str(hint)
+        raise InputError(f"{where} is {given!r}, expected {name} (write 1.0e-3, not 1e-3)")
+    return float(given) if hint is float else given
+
+
+def _tuple(hint: types.GenericAlias, given: Any, where: str) -> tuple[Any, ...]:
+    kinds = get_args(hint)
+    if not isinstance(given, list | tuple):
+        raise InputError(f"{where} is {given!r}, expected a list")
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * len(given)
+    if len(kinds) != len(given):
+        raise InputError(f"{where} has {len(given)} values, expected {len(kinds)}")
+    return tuple(_value(kind, one, where) for kind, one in zip(kinds, given, strict=True))

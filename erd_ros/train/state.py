@@ -1,0 +1,97 @@
+"""Where a run stands: everything that the next step depends on, in one file."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from erd_ros.errors import ArtifactError, InputError
+from erd_ros.models.checkpoint import read_tensors, write_tensors
+from erd_ros.models.erd import ErdModel
+from erd_ros.train.config import TrainConfig
+
+RUN_KEY = "erd_ros.run"
+_MODEL, _OPTIMIZER = "model.", "optimizer."
+
+
+@dataclass(eq=False)
+class State:
+    """A run after ``step`` steps of ``stage``: 0 is the lifter, k the k-th regressor."""
+
+    model: ErdModel
+    trained: nn.Module
+    optimizer: torch.optim.Adam
+    stage: int = 0
+    step: int = 0
+    best_mm: float = float("inf")
+
+    @classmethod
+    def start(cls, model: ErdModel, config: TrainConfig, stage: int = 0) -> "State":
+        """At the first step of a stage; only what the stage trains has a gradient."""
+        model.requires_grad_(False)
+        trained = model.regressors[stage - 1] if stage else model.lifter
+        trained.requires_grad_(True)
+        optimizer = torch.optim.Adam(trained.parameters(), config.learning_rate)
+        return cls(model, trained, optimizer, stage)
+
+    def next_stage(self, best: ErdModel, config: TrainConfig) -> None:
+        """Take the best of this stage into the next; after the last nothing is trained."""
+        self.model.load_state_dict(best.state_dict())
+        self.stage, self.step, self.best_mm = self.stage + 1, 0, float("inf")
+        if self.stage <= config.model.steps:
+            following = State.start(self.model, config, self.stage)
+            self.trained, self.optimizer = following.trained, following.optimizer
+
+
+def save_state(path: Path, state: State, config: TrainConfig) -> None:
+    """Write the run, whole or not at all. Raises InputError when the disk is full."""
+    tensors = {_MODEL + name: tensor for name, tensor in state.model.state_dict().items()}
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in moments.items()}
+    run = {
+        "config": asdict(config),
+        "stage": state.stage,
+        "step": state.step,
+        # JSON has no infinity: before the first validation there is no best.
+        "best_mm": None if state.best_mm == float("inf") else state.best_mm,
+    }
+    write_tensors(path, tensors, {RUN_KEY: json.dumps(run)})
+
+
+def load_state(path: Path, model: ErdModel, config: TrainConfig) -> State:
+    """Read a run back into a model of its configuration.
+
+    Raises ArtifactError when the file is not a run's, InputError when the configuration differs.
+    """
+    tensors, metadata = read_tensors(path)
+    if RUN_KEY not in metadata:
+        raise ArtifactError(f"{path} is not the checkpoint of a run; expected one of `erd train`")
+    run = json.loads(metadata[RUN_KEY])
+    _check_same(run["config"], json.loads(json.dumps(asdict(config))), path)
+    model.load_state_dict(_under(_MODEL, tensors))
+    state = State.start(model, config, min(run["stage"], config.model.steps))
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in _under(_OPTIMIZER, tensors).items():
+        index, _, moment = name.partition(".")
+        moments.setdefault(int(index), {})[moment] = tensor
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    state.stage, state.step = run["stage"], run["step"]
+    state.best_mm = float("inf") if run["best_mm"] is None else run["best_mm"]
+    return state
+
+
+def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _check_same(saved: dict[str, object], given: dict[str, object], path: Path) -> None:
+    different = [key for key in given if saved.get(key) != given[key]]
+    if different:
+        key = different[0]
+        raise InputError(
+            f"{path} was trained with {key} {saved.get(key)!r}, the configuration says "
+            f"{given[key]!r}; go on with the same, or start anew with another --out"
+        )
