@@ -1,0 +1,127 @@
+"""The launch file and what it names: files, arguments, and a real launch where ROS has one."""
+
+import ast
+import asyncio
+import os
+import xml.etree.ElementTree
+from pathlib import Path
+
+import pytest
+import yaml
+from erd_ros.msg import Person2DArray, Person3DArray
+from ros_harness import RosBench
+from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
+from sensor_msgs.msg import CameraInfo
+
+ROOT = Path(__file__).resolve().parent.parent
+LAUNCH_FILE = ROOT / "launch" / "erd.launch.py"
+ARGUMENTS = {
+    "namespace",
+    "params_file",
+    "input",
+    "image_topic",
+    "camera_info_topic",
+    "keypoints_topic",
+    "use_sim_time",
+    "log_level",
+    "rviz",
+}
+
+
+def assignments() -> dict[str, ast.expr]:
+    tree = ast.parse(LAUNCH_FILE.read_text())
+    return {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def test_arguments_are_those_of_the_readme_with_a_description_each():
+    keys = {key.value for key in assignments()["ARGUMENTS"].keys}
+    assert keys == ARGUMENTS
+    for value in assignments()["ARGUMENTS"].values:
+        assert len(value.elts[1].value) > 15
+
+
+def test_every_file_it_names_exists():
+    for name in ("PARAMETERS", "FASTDDS_PROFILE", "RVIZ_CONFIG"):
+        strings = [n for n in ast.walk(assignments()[name]) if isinstance(n, ast.Constant)]
+        strings.sort(key=lambda node: node.col_offset)
+        assert ROOT.joinpath(*(string.value for string in strings)).is_file(), name
+
+
+def test_rviz_config_shows_what_the_node_publishes():
+    config = yaml.safe_load((ROOT / "rviz" / "erd.rviz").read_text())["Visualization Manager"]
+    topics = {
+        display["Class"].rpartition("/")[2]: display["Topic"]["Value"]
+        for display in config["Displays"]
+        if "Topic" in display
+    }
+    assert topics == {
+        "MarkerArray": "erd_node/markers",
+        "PoseArray": "erd_node/poses",
+        "Image": "image",
+    }
+    assert config["Global Options"]["Fixed Frame"] == "camera_optical_frame"
+
+
+def test_fastdds_profile_is_for_whole_images():
+    names = {"dds": "http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles"}
+    tree = xml.etree.ElementTree.parse(ROOT / "config" / "fastdds.xml")
+    largest = int(tree.findtext(".//dds:maxMessageSize", namespaces=names))
+    assert largest >= 1920 * 1080 * 4
+    assert int(tree.findtext(".//dds:segment_size", namespaces=names)) >= largest
+
+
+def test_launched_node_listens_where_it_is_told(tmp_path):
+    pytest.importorskip("launch_ros", reason="launch comes with ROS, it is not on PyPI")
+    from ament_index_python.packages import get_package_prefix
+
+    if not Path(get_package_prefix("erd_ros"), "lib", "erd_ros", "erd_node").is_file():
+        pytest.skip("erd_ros is not installed as a ROS package")
+    from launch.actions import IncludeLaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    from launch import LaunchDescription, LaunchService
+
+    parameters = tmp_path / "parameters.yaml"
+    values = {"input": "image", "model": model_path(tmp_path)}
+    parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": values}}))
+    arguments = {
+        "namespace": "robot",
+        "params_file": str(parameters),
+        "input": "keypoints",
+        "keypoints_topic": "/detector/people",
+        "camera_info_topic": "/camera/info",
+    }
+    launched = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(LAUNCH_FILE)), launch_arguments=arguments.items()
+    )
+    with RosBench(tmp_path) as bench:
+        service = LaunchService()
+        service.include_launch_description(LaunchDescription([launched]))
+        asyncio.run(talk_to_launched(bench, service))
+
+
+async def talk_to_launched(bench, service) -> None:
+    launched = asyncio.create_task(service.run_async())
+    bench.people = bench.client.listen(Person3DArray, "/robot/erd_node/people")
+    keypoints = bench.client.publisher(Person2DArray, "/detector/people")
+    info = bench.client.publisher(CameraInfo, "/camera/info")
+    message = message_of(seen_by(CAMERAS["pinhole"]), 1.0)
+    try:
+        for _ in range(400):
+            info.publish(camera_info())
+            keypoints.publish(message)
+            bench.client.spin_for(0.02)
+            await asyncio.sleep(0.03)
+            if bench.people:
+                break
+        assert len(bench.people[-1].persons) == 2
+        assert os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml")
+    finally:
+        await service.shutdown()
+        assert await asyncio.wait_for(launched, 20) == 0
