@@ -16,7 +16,7 @@ from erd_ros.errors import InputError
 from erd_ros.metrics import mpjpe_mm
 from erd_ros.mocap import CameraPoses, Mocap, read_human36m_cameras, read_mocap
 from erd_ros.models.checkpoint import load_model, save_model
-from erd_ros.models.erd import ErdModel, Estimate
+from erd_ros.models.erd import ErdModel
 from erd_ros.report import commit
 from erd_ros.skeleton import H36M17
 from erd_ros.train.config import TrainConfig
@@ -111,7 +111,7 @@ def _train_step(
     for group in state.optimizer.param_groups:
         group["lr"] = _learning_rate(config, state)
     estimate = state.model.trajectory(batch.rays, batch.confidence, state.stage)[-1]
-    loss = _loss(estimate, batch, config.root_weight)
+    loss = (estimate.joints - batch.joints).norm(dim=-1).mean()  # metres
     state.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()
@@ -126,14 +126,6 @@ def _learning_rate(config: TrainConfig, state: State) -> float:
     done = state.step / config.stage_steps(state.stage)
     ratio = config.last_learning_rate / config.learning_rate
     return float(config.learning_rate * ratio**done)
-
-
-def _loss(estimate: Estimate, batch: Batch, root_weight: float) -> Tensor:
-    """Mean distance of the joints, metres, and of the root where it has weight."""
-    loss = (estimate.joints - batch.joints).norm(dim=-1).mean()
-    if root_weight > 0:
-        loss = loss + root_weight * (estimate.root - batch.root).norm(dim=-1).mean()
-    return loss
 
 
 def _validate(

@@ -25,7 +25,6 @@ class TrainConfig:
     batch_size           samples of one step
     learning_rate        of Adam at the start of each stage; falls exponentially to
     last_learning_rate   at its end
-    root_weight          of the error of the root, metres, beside the joints' in the loss
     validation_size      samples drawn once from the validation subjects
     checkpoint_every     steps between validations, each followed by a checkpoint
     """
@@ -38,7 +37,6 @@ class TrainConfig:
     batch_size: int = 512
     learning_rate: float = 1e-3
     last_learning_rate: float = 1e-5
-    root_weight: float = 0.0
     validation_size: int = 4096
     checkpoint_every: int = 500
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -55,8 +53,6 @@ class TrainConfig:
                 f"learning_rate falls from {self.learning_rate} to {self.last_learning_rate}, "
                 "expected 0 < last <= first"
             )
-        if self.root_weight < 0:
-            raise InputError(f"root_weight is {self.root_weight}, expected 0 or more")
 
     def stage_steps(self, stage: int) -> int:
         """Optimiser steps of a stage: 0 is the lifter, k the k-th regressor."""
