@@ -77,3 +77,12 @@ def write_tiny_onnx(path, skeleton=H36M17, depth=DEPTH, figure=FIGURE, metadata=
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
     return path
+
+
+def people(persons, seed=0):
+    """Rays (N, 17, 2) of upright figures 2 to 8 m away, one joint in five missing."""
+    generator = np.random.default_rng(seed)
+    root = generator.uniform((-1, -0.5, 2), (1, 0.5, 8), (persons, 3))
+    points = FIGURE + root[:, None] + generator.normal(0, 0.03, (persons, 17, 3))
+    confidence = generator.uniform(0.3, 1, (persons, 17)) * (generator.random((persons, 17)) < 0.8)
+    return (points[..., :2] / points[..., 2:]).astype(np.float32), confidence.astype(np.float32)

@@ -1,0 +1,43 @@
+"""The real graph with random weights, as a file for each backend."""
+
+import importlib.util
+
+from tiny_onnx import FIGURE, write_tiny_onnx
+
+from erd_ros.artifact import Artifact
+from erd_ros.skeleton import H36M17
+
+
+def write_models(folder):
+    """One model as a file for each backend, by suffix; without PyTorch, the tiny graph."""
+    onnx_file = folder / "model.onnx"
+    if importlib.util.find_spec("torch") is None:
+        return {".onnx": write_tiny_onnx(onnx_file)}
+    from erd_ros.models.checkpoint import save_model
+
+    model, artifact = untrained_model()
+    checkpoint = folder / "model.safetensors"
+    save_model(checkpoint, model, artifact)
+    write_tiny_onnx(onnx_file)
+    return {".onnx": onnx_file, ".safetensors": checkpoint}
+
+
+def untrained_model():
+    """Random weights around the tiny model's figure: poses that differ, at sensible depths."""
+    import torch
+
+    from erd_ros.models.erd import ErdModel, ModelConfig
+    from erd_ros.models.linear import LifterConfig, RegressorConfig
+
+    torch.manual_seed(0)
+    config = ModelConfig(
+        lifter_size=LifterConfig(width=64, blocks=1), steps=2, regressor_size=RegressorConfig(32)
+    )
+    model = ErdModel(17, config)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    model.pose_mean.copy_(torch.from_numpy(FIGURE))
+    model.pose_deviation.fill_(0.05)
+    return model.eval(), Artifact("untrained", H36M17, 2)
