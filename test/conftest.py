@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from untrained import write_models
 
 SHARED = Path(os.environ.get("ERD_DATA", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -15,3 +16,9 @@ def shared_media() -> Path:
     if not media.is_dir():
         pytest.skip(f"{media} is not there; ERD_DATA may name the folder that holds media/")
     return media
+
+
+@pytest.fixture(scope="session")
+def model_files(tmp_path_factory) -> dict[str, Path]:
+    """The same untrained model as a file for each backend, by suffix; exported once for all."""
+    return write_models(tmp_path_factory.mktemp("models"))

@@ -5,18 +5,12 @@ import hashlib
 import numpy as np
 import pytest
 from tiny_onnx import FIGURE, people, write_tiny_onnx
-from untrained import write_models
 
 from erd_ros.errors import BackendError, InputError
 from erd_ros.runtime import BACKENDS, load
 from erd_ros.skeleton import H36M17
 
 OUTPUTS = ("joints", "root", "residual")
-
-
-@pytest.fixture(scope="module")
-def model_files(tmp_path_factory):
-    return write_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(params=BACKENDS)

@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 import pytest
 from tiny_onnx import people, write_tiny_onnx
-from untrained import write_models
 
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.errors import ArtifactError
@@ -17,11 +16,6 @@ from erd_ros.runtime import BACKENDS, DEFAULT_MODEL, load
 from erd_ros.skeleton import COCO17, Skeleton
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def model_files(tmp_path_factory):
-    return write_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(params=BACKENDS)

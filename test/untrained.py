@@ -13,12 +13,13 @@ def write_models(folder):
     onnx_file = folder / "model.onnx"
     if importlib.util.find_spec("torch") is None:
         return {".onnx": write_tiny_onnx(onnx_file)}
+    from erd_ros.export import export
     from erd_ros.models.checkpoint import save_model
 
     model, artifact = untrained_model()
     checkpoint = folder / "model.safetensors"
     save_model(checkpoint, model, artifact)
-    write_tiny_onnx(onnx_file)
+    export(checkpoint, onnx_file)
     return {".onnx": onnx_file, ".safetensors": checkpoint}
 
 
