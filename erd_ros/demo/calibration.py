@@ -37,7 +37,8 @@ def camera_from_file(path: Path) -> Camera:
         ) from error
     except (yaml.YAMLError, TypeError, ValueError) as error:
         raise InputError(
-            f"camera calibration '{path}' is not one that camera_calibration wrote ({error})"
+            f"camera calibration '{path}' is not one that camera_calibration wrote "
+            f"({' '.join(str(error).split())[:100]})"
         ) from error
 
 

@@ -65,6 +65,13 @@ def steadiness(skeleton: Skeleton, joints: FloatArray | Array) -> dict[str, floa
     return {name: float(lengths[name].std() / lengths[name].mean()) for name in _LIMBS}
 
 
+def frame_to_frame(skeleton: Skeleton, joints: FloatArray | Array) -> float:
+    """Median relative change of a limb bone's length between successive frames (F, J, 3)."""
+    lengths = bone_lengths(skeleton, joints)
+    changes = [np.abs(np.diff(lengths[name])) / lengths[name][1:] for name in _LIMBS]
+    return float(np.median(changes))
+
+
 def rows_of(recording: Recording, person: str) -> NDArray[np.int64]:
     """Indices of the rows in which a person has a position."""
     placed = np.isfinite(recording.joints).all((1, 2))
@@ -95,6 +102,7 @@ def _person_figures(recording: Recording, person: str) -> dict[str, Any]:
             "median": float(np.median(list(variation.values()))),
             "worst": variation[worst],
             "worst_bone": worst,
+            "frame_to_frame": frame_to_frame(recording.skeleton, joints),
         },
         "residual_px": _spread(recording.residual_px[rows]),
         "keypoints_seen": float((recording.scores[rows] > 0).mean()),

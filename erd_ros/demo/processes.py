@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,8 +17,8 @@ from erd_ros.errors import BackendError
 _POLL_S = 0.1
 # A detector may have to finish its image, the recorder to write its file.
 _PATIENCE_S = 20.0
-# Domains above 101 use ports that Linux hands out to outgoing connections.
-_LAST_DOMAIN = 101
+# Domains above 100 use ports that Linux hands out to outgoing connections.
+_LAST_DOMAIN = 100
 
 
 def share_file(name: str) -> Path | None:
@@ -37,12 +38,30 @@ def ros_environment() -> dict[str, str]:
     environment.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     environment.setdefault("HOME", str(Path.cwd()))  # rclpy logs below it
     if "ROS_DOMAIN_ID" not in environment:
-        environment["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, _LAST_DOMAIN))
+        environment["ROS_DOMAIN_ID"] = str(free_domain())
         environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     profile = share_file("config/fastdds.xml")
     if profile is not None:
         environment.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
     return environment
+
+
+def free_domain() -> int:
+    """A DDS domain that nobody on this machine is in, by the ports of its discovery.
+
+    Raises BackendError when there is none.
+    """
+    domains = list(range(1, _LAST_DOMAIN + 1))
+    random.shuffle(domains)
+    for domain in domains:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                # DDSI-RTPS 9.6.1.1: multicast discovery of a domain.
+                probe.bind(("", 7400 + 250 * domain))
+            except OSError:
+                continue
+            return domain
+    raise BackendError("every ROS_DOMAIN_ID from 1 to 100 is in use here; set one that you share")
 
 
 class Processes:
@@ -91,6 +110,12 @@ class Processes:
             raise BackendError(
                 f"{name} ended with code {process.returncode}; the lines above say why"
             )
+
+    def kill(self, name: str) -> None:
+        """End one that has nothing left to say or to write."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
 
     def stop_all(self) -> None:
         """End whatever still runs."""

@@ -14,6 +14,7 @@ from erd_ros.demo.playback import Playback, playback_of, require, viewer_of
 from erd_ros.demo.processes import Processes, processes, share_file
 from erd_ros.demo.recording import Recording
 from erd_ros.demo.tables import tables
+from erd_ros.errors import BackendError
 from erd_ros.report import write_json
 from erd_ros.synthetic import SyntheticConfig, synthesise
 
@@ -63,6 +64,9 @@ def _play(
             interrupted = False
         except KeyboardInterrupt:
             interrupted = True
+        except BackendError:
+            group.kill("recorder")  # it would complain that it heard nothing
+            raise
         group.stop("recorder")
     return interrupted
 

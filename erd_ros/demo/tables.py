@@ -8,14 +8,15 @@ from rich.table import Table
 
 def tables(result: Mapping[str, Any]) -> list[Table]:
     """The figures as tables for the terminal."""
-    people = Table(title="people")
+    people = Table(title="people (medians over their frames)")
     for column in (
         "id",
         "frames",
-        "distance [m]\nmedian (5 to 95 %)",
-        "height [m]\nmedian (5 to 95 %)",
-        "bone length variation\nmedian, worst",
-        "residual [px]\nmedian",
+        "distance [m]\n(5 to 95 %)",
+        "height [m]\n(5 to 95 %)",
+        "bone length\nvariation (worst)",
+        "frame to\nframe",
+        "residual\n[px]",
     ):
         people.add_column(column)
     for name, person in result["people"].items():
@@ -25,7 +26,8 @@ def tables(result: Mapping[str, Any]) -> list[Table]:
             str(person["frames"]),
             _spread(person["distance_m"]),
             _spread(person["height_m"]),
-            f"{variation['median']:.1%}, {variation['worst']:.1%} ({variation['worst_bone']})",
+            f"{variation['median']:.1%} ({variation['worst']:.1%})",
+            f"{variation['frame_to_frame']:.1%}",
             f"{person['residual_px']['median']:.1f}",
         )
     summary = Table(show_header=False)
