@@ -19,6 +19,15 @@ def shared_media() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder with the motion capture that stays outside the repository."""
+    data = SHARED / "data"
+    if not data.is_dir():
+        pytest.skip(f"{data} is not there; ERD_DATA may name the folder that holds data/")
+    return data
+
+
+@pytest.fixture(scope="session")
 def model_files(tmp_path_factory) -> dict[str, Path]:
     """The same untrained model as a file for each backend, by suffix; exported once for all."""
     return write_models(tmp_path_factory.mktemp("models"))

@@ -27,7 +27,6 @@ from erd_ros.ros.statistics import Statistics
 from erd_ros.runtime import DEFAULT_MODEL, Backend, load
 
 NODE_NAME = "erd_node"
-_WARNING_PERIOD_S = 5.0
 
 
 class Frame(NamedTuple):
@@ -53,6 +52,7 @@ class RunningNode:
         self._limits = limits(parameters)
         self._statistics = Statistics(time.monotonic())
         self._warned_s: dict[str, float] = {}
+        self._warning_period_s = parameters.warning_period
         self._info: CameraInfo | None = None
         self._outputs = Publishers(node, parameters, backend.info.skeleton, self._facts["backend"])
         self._mailbox: Mailbox[Frame] = Mailbox()
@@ -120,7 +120,7 @@ class RunningNode:
         """Count, and warn unless this cause was warned of a moment ago."""
         self._statistics.dropped(cause, message)
         now_s = time.monotonic()
-        if now_s - self._warned_s.get(cause, -np.inf) >= _WARNING_PERIOD_S:
+        if now_s - self._warned_s.get(cause, -np.inf) >= self._warning_period_s:
             self._warned_s[cause] = now_s
             self._node.get_logger().warning(message)
 

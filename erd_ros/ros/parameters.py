@@ -104,6 +104,9 @@ class NodeParameters:
     marker_lifetime: float = _parameter(
         1.0, "markers disappear when they are not renewed for this long", _in_unit("s", 0.05, 60.0)
     )
+    warning_period: float = _parameter(
+        5.0, "least time between two warnings of the same cause", _in_unit("s", 0.0, 3600.0)
+    )
     diagnostics_period: float = _parameter(
         1.0, "time between two messages on /diagnostics", _in_unit("s", 0.1, 60.0)
     )
