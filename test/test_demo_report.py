@@ -90,7 +90,7 @@ def test_errors_are_those_put_in(truth):
     joints = truth + np.array([0, 0, 0.1])
     joints[:, :, H36M17.index("left_wrist"), 2] += 0.17
     recording = recording_of(joints, dropped=[3, 4, 100])
-    error = errors_against(recording, truth_of_published(recording, truth, 25.0))
+    error = errors_against(recording, truth_of_published(recording, truth))
     assert error["mrpe_mm"] == pytest.approx(100, abs=0.01)
     assert error["mpjpe_mm"] == pytest.approx(10, abs=0.01)
     assert error["absolute_mpjpe_mm"] == pytest.approx(110, abs=0.01)
@@ -99,7 +99,7 @@ def test_errors_are_those_put_in(truth):
 
 def test_truth_repeats_with_the_sequence(truth):
     recording = recording_of(np.concatenate([truth, truth[:50]]), images=False)
-    error = errors_against(recording, truth_of_published(recording, truth, 25.0))
+    error = errors_against(recording, truth_of_published(recording, truth))
     assert error["absolute_mpjpe_mm"] == pytest.approx(0, abs=0.01)
 
 
@@ -146,7 +146,7 @@ def test_nobody_in_view_is_a_result_not_an_error(truth, tmp_path):
 def test_picture_shows_people_in_their_colours(truth, tmp_path):
     recording = recording_of(truth)
     path = tmp_path / "demo.png"
-    save_picture(recording, path, "two adults", truth_of_published(recording, truth, 25.0))
+    save_picture(recording, path, "two adults", truth_of_published(recording, truth))
     picture = cv2.imread(str(path))
     assert picture.shape == (1000, 1600, 3)
     for blue_green_red in ((178, 114, 0), (0, 159, 230)):

@@ -1,5 +1,6 @@
 """The demo's processes: started together, watched, and none of them left behind."""
 
+import ctypes
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ _POLL_S = 0.1
 _PATIENCE_S = 20.0
 # Domains above 100 use ports that Linux hands out to outgoing connections.
 _LAST_DOMAIN = 100
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def share_file(name: str) -> Path | None:
@@ -74,7 +76,13 @@ class Processes:
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start one; its output goes where ours goes. Raises BackendError when it cannot be."""
         try:
-            self._running[name] = subprocess.Popen(command, env=self._environment)
+            # Out of reach of the terminal's Ctrl-C: it is passed on in order. Not out of ours.
+            self._running[name] = subprocess.Popen(
+                command,
+                env=self._environment,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
         except OSError as error:
             raise BackendError(f"{command[0]} cannot be started ({error.strerror})") from error
 
@@ -127,6 +135,11 @@ class Processes:
         self._running.clear()
 
 
+def _end_with_parent() -> None:
+    """Linux tells the process to end when ours is gone, killed without a chance to tidy up."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _yaml(value: object) -> str:
     """A parameter's value such that YAML reads back its type."""
     if isinstance(value, bool):
@@ -154,7 +167,8 @@ def processes() -> Iterator[Processes]:
         raise KeyboardInterrupt
 
     group = Processes(ros_environment())
-    before = {kind: signal.signal(kind, interrupt) for kind in (signal.SIGTERM, signal.SIGINT)}
+    kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {kind: signal.signal(kind, interrupt) for kind in kinds}
     try:
         yield group
     finally:

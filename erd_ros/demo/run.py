@@ -67,7 +67,12 @@ def _play(
         except BackendError:
             group.kill("recorder")  # it would complain that it heard nothing
             raise
-        group.stop("recorder")
+        try:
+            group.stop("recorder")
+        except BackendError:
+            if interrupted:  # before there was anything to record
+                raise KeyboardInterrupt from None
+            raise
     return interrupted
 
 
@@ -110,7 +115,7 @@ def _report(
     if playback.player["source"] == "synthetic":
         rate_hz = float(str(playback.player["rate"]))
         period = synthesise(SyntheticConfig(rate_hz=rate_hz)).truth_in_camera
-        truth = truth_of_published(recording, period, rate_hz)
+        truth = truth_of_published(recording, period)
         result["error"] = errors_against(recording, truth)
     for table in tables(result):
         console.print(table)

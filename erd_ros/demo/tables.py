@@ -3,21 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich import box
 from rich.table import Table
+
+_PEOPLE_COLUMNS = (
+    "id",
+    "frames",
+    "distance [m]",
+    "height [m]",
+    "bones\nvary",
+    "frame to\nframe",
+    "residual",
+)
 
 
 def tables(result: Mapping[str, Any]) -> list[Table]:
     """The figures as tables for the terminal."""
-    people = Table(title="people (medians over their frames)")
-    for column in (
-        "id",
-        "frames",
-        "distance [m]\n(5 to 95 %)",
-        "height [m]\n(5 to 95 %)",
-        "bone length\nvariation (worst)",
-        "frame to\nframe",
-        "residual\n[px]",
-    ):
+    people = Table(
+        title="people: medians (5 to 95 %) over their frames", box=box.SIMPLE, pad_edge=False
+    )
+    for column in _PEOPLE_COLUMNS:
         people.add_column(column)
     for name, person in result["people"].items():
         variation = person["bone_length_variation"]
@@ -26,18 +31,18 @@ def tables(result: Mapping[str, Any]) -> list[Table]:
             str(person["frames"]),
             _spread(person["distance_m"]),
             _spread(person["height_m"]),
-            f"{variation['median']:.1%} ({variation['worst']:.1%})",
+            f"{variation['median']:.1%}",
             f"{variation['frame_to_frame']:.1%}",
-            f"{person['residual_px']['median']:.1f}",
+            f"{person['residual_px']['median']:.1f} px",
         )
-    summary = Table(show_header=False)
+    summary = Table(show_header=False, box=box.SIMPLE, pad_edge=False)
     for label, value in _summary(result):
         summary.add_row(label, value)
     return [people, summary]
 
 
 def _spread(values: Mapping[str, float]) -> str:
-    return f"{values['median']:.2f} ({values['p5']:.2f} to {values['p95']:.2f})"
+    return f"{values['median']:.2f} ({values['p5']:.1f}-{values['p95']:.1f})"
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Event
 
 import rclpy
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -24,12 +24,15 @@ from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, Sourc
 from erd_ros.errors import ErdError, InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.ros.packets import Packet, first_image_size, packets_of_bag, packets_of_source
+from erd_ros.ros.stopping import ros_until_told_to_stop
 
 NODE_NAME = "player"
 TOPICS = {"camera_info": CameraInfo, "image": Image, "keypoints": Person2DArray}
-# Reliable serves readers of both kinds; the node and the viewer read best effort.
-_QOS = QoSProfile(depth=10)
+# Reliable serves readers of both kinds; the node and the viewer read best effort. The recorder
+# counts frames by their CameraInfo: a busy machine must not lose one.
+_DEPTHS = {"camera_info": 1000, "image": 10, "keypoints": 10}
 _SETTLE_S = 0.5
+_POLL_S = 0.1
 _LAST_WORDS_S = 2.0
 
 
@@ -121,8 +124,9 @@ PACKETS = {"synthetic": _synthetic, "video": _video, "camera": _camera, "bag": _
 class Player(Node):
     """Publishes packets when they are due. Raises ErdError when the source cannot be used."""
 
-    def __init__(self) -> None:
+    def __init__(self, told_to_stop: Event) -> None:
         super().__init__(NODE_NAME)
+        self._told_to_stop = told_to_stop
         values = {
             field.name: self.declare_parameter(field.name, field.default).value
             for field in fields(PlayerParameters)
@@ -131,7 +135,8 @@ class Player(Node):
         self._description, self._packets = PACKETS[self._parameters.source](self._parameters)
         self._live = self._parameters.source == "camera"
         self._topics = {
-            kind: self.create_publisher(kind, name, _QOS) for name, kind in TOPICS.items()
+            kind: self.create_publisher(kind, name, QoSProfile(depth=_DEPTHS[name]))
+            for name, kind in TOPICS.items()
         }
 
     def play(self) -> None:
@@ -147,6 +152,8 @@ class Player(Node):
         wanted, publisher = self._parameters.subscribers, self._topics[CameraInfo]
         deadline_s = time.monotonic() + self._parameters.wait
         while (there := publisher.get_subscription_count()) < wanted:
+            if self._told_to_stop.is_set():
+                return
             if time.monotonic() > deadline_s:
                 raise InputError(
                     f"{there} of {wanted} nodes listened to {publisher.topic_name} after "
@@ -162,10 +169,10 @@ class Player(Node):
         begin_ns = self.get_clock().now().nanoseconds
         for loop_s, packet in self._repeated():
             due_s = loop_s + packet.due_s
-            if due_s >= limit_s:
-                return
             if not self._live:
                 self._rest(begin_s + due_s - time.monotonic())
+            if due_s >= limit_s or self._told_to_stop.is_set():
+                return
             late_s = time.monotonic() - begin_s - due_s
             if late_s > 0.1 or self._live:
                 begin_s, begin_ns = begin_s + late_s, begin_ns + round(1e9 * late_s)
@@ -186,12 +193,10 @@ class Player(Node):
             loop_s += last_s + step_s
 
     def _rest(self, seconds: float) -> None:
-        """Serve the node's own services for a while; ends the program when ROS shuts down."""
+        """Serve the node's own services for a while, or until it is told to stop."""
         deadline_s = time.monotonic() + seconds
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            rclpy.spin_once(self, timeout_sec=left_s)
-        if not self.context.ok():
-            raise ExternalShutdownException
+        while not self._told_to_stop.is_set() and (left_s := deadline_s - time.monotonic()) > 0:
+            rclpy.spin_once(self, timeout_sec=min(left_s, _POLL_S))
 
     def _publish(self, packet: Packet, stamp_ns: int) -> None:
         keep = packet.recorded and self._parameters.original_stamps
@@ -203,16 +208,12 @@ class Player(Node):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Play once; 0 at the end or when told to stop, 1 when the source cannot be used."""
-    try:
-        rclpy.init(args=args)
-        Player().play()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except ErdError as error:
-        get_logger(NODE_NAME).fatal(str(error))
-        return 1
-    finally:
-        rclpy.try_shutdown()
+    with ros_until_told_to_stop(args) as told:
+        try:
+            Player(told).play()
+        except ErdError as error:
+            get_logger(NODE_NAME).fatal(str(error))
+            return 1
     return 0
 
 

@@ -3,7 +3,6 @@
 Topics: ``people``, ``camera_info``, ``image``. Told to stop, it writes one file; see Recording.
 """
 
-import signal
 import sys
 import time
 from collections import deque
@@ -12,9 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import rclpy
 from numpy.typing import NDArray
-from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -29,13 +26,14 @@ from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray
 from erd_ros.ros.convert import camera_from_info
 from erd_ros.ros.images import rgb_from_image
+from erd_ros.ros.stopping import ros_until_told_to_stop, spin
 
 NODE_NAME = "recorder"
 # Images are kept as JPEG, at most this many: then every second one goes, and so on.
 _MOST_IMAGES = 200
-# The latest ones are kept: 20 minutes at 25 Hz.
-_MOST_FRAMES = 30_000
-_QOS = QoSProfile(depth=100)
+# The latest answers are kept: an hour at 25 Hz.
+_MOST_ANSWERS = 90_000
+_QOS = QoSProfile(depth=1000)
 
 
 class _Answer(NamedTuple):
@@ -60,8 +58,8 @@ class Recorder(Node):
         if not path:
             raise InputError("parameter 'path' is empty; give the file to write, ending in .npz")
         self.path = Path(path)
-        self._published: deque[int] = deque(maxlen=_MOST_FRAMES)
-        self._answers: deque[_Answer] = deque(maxlen=_MOST_FRAMES)
+        self._published: list[int] = []
+        self._answers: deque[_Answer] = deque(maxlen=_MOST_ANSWERS)
         self._first: Person3DArray | None = None
         self._images: dict[int, NDArray[np.uint8]] = {}
         self._frames, self._keep_every = 0, 1
@@ -158,25 +156,15 @@ def _nanoseconds(message: CameraInfo | Image | Person3DArray) -> int:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Record until told to stop; 0 when the file was written, 1 when there was nothing to write."""
-    try:
-        rclpy.init(args=args)
-        recorder = Recorder()
-        _spin(recorder)
-        recorder.recording().save(recorder.path)
-    except ErdError as error:
-        get_logger(NODE_NAME).fatal(str(error))
-        return 1
-    finally:
-        rclpy.try_shutdown()
+    with ros_until_told_to_stop(args) as told:
+        try:
+            recorder = Recorder()
+            spin(recorder, told)
+            recorder.recording().save(recorder.path)
+        except ErdError as error:
+            get_logger(NODE_NAME).fatal(str(error))
+            return 1
     return 0
-
-
-def _spin(recorder: Recorder) -> None:
-    try:
-        rclpy.spin(recorder)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        # A terminal and the demo both send SIGINT: the second must not interrupt the writing.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

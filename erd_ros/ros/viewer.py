@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import rclpy
 import rerun as rr
 import rerun.blueprint as rrb
-from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -24,6 +22,7 @@ from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.ros.convert import camera_from_info
 from erd_ros.ros.images import rgb_from_image
+from erd_ros.ros.stopping import ros_until_told_to_stop, spin
 
 NODE_NAME = "viewer"
 _TIMELINE = "stamp"
@@ -145,16 +144,12 @@ def _set_time(message: Image | Person3DArray) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Show until told to stop; 0 then, 1 when the viewer cannot be opened."""
-    try:
-        rclpy.init(args=args)
-        rclpy.spin(Viewer())
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except ErdError as error:
-        get_logger(NODE_NAME).fatal(str(error))
-        return 1
-    finally:
-        rclpy.try_shutdown()
+    with ros_until_told_to_stop(args) as told:
+        try:
+            spin(Viewer(), told)
+        except ErdError as error:
+            get_logger(NODE_NAME).fatal(str(error))
+            return 1
     return 0
 
 
