@@ -83,6 +83,7 @@ class Sender:
         self._executor.add_node(self._node)
         self._sent_s: dict[int, float] = {}
         self.latencies_s: list[float] = []
+        self.inside_s: list[float] = []  # the part between the node's receipt and publication
         self._number = 0
 
     def _receive(self, people: Person3DArray) -> None:
@@ -90,6 +91,7 @@ class Sender:
         sent_s = self._sent_s.pop(people.header.stamp.nanosec, None)
         if sent_s is not None:
             self.latencies_s.append(now_s - sent_s)
+            self.inside_s.append(people.latency)
 
     def send(self, frames: list[Person2DArray], info: CameraInfo) -> None:
         self._number += 1
@@ -107,6 +109,7 @@ class Sender:
     def run(self, frames: list[Person2DArray], info: CameraInfo, rate_hz: float, s: float) -> int:
         """Send for ``s`` seconds and wait for the last answer; how many frames were sent."""
         self.latencies_s.clear()
+        self.inside_s.clear()
         self._sent_s.clear()
         begin_s, count = time.perf_counter(), int(s * rate_hz)
         for number in range(count):
@@ -185,6 +188,7 @@ def measure(arguments: argparse.Namespace) -> dict:
                 "answered": len(latencies_ms),
                 "latency_p50_ms": float(np.percentile(latencies_ms, 50)),
                 "latency_p99_ms": float(np.percentile(latencies_ms, 99)),
+                "inside_node_p50_ms": float(1e3 * np.median(sender.inside_s)),
                 "node_cpu_percent_of_a_core": 100 * load,
                 "node_resident_mb": node.resident_mb(),
             }
@@ -195,11 +199,12 @@ def measure(arguments: argparse.Namespace) -> dict:
 
 def show(figures: dict) -> None:
     print(f"start-up to first answer: {figures['start_up_s']:.2f} s")
-    print(f"{figures['rate_hz']:g} Hz    sent answered  p50 ms  p99 ms  CPU %  resident MB")
+    print(f"{figures['rate_hz']:g} Hz    sent answered  p50 ms  p99 ms  node ms  CPU %  resident MB")
     for people, row in figures["people"].items():
         print(
             f"{people:>3} people {row['sent']:6d} {row['answered']:8d} "
             f"{row['latency_p50_ms']:7.2f} {row['latency_p99_ms']:7.2f} "
+            f"{row['inside_node_p50_ms']:8.2f} "
             f"{row['node_cpu_percent_of_a_core']:6.1f} {row['node_resident_mb']:12.0f}"
         )
 
