@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from untrained import write_models
 
 SHARED = Path(os.environ.get("ERD_DATA", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -30,4 +29,6 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def model_files(tmp_path_factory) -> dict[str, Path]:
     """The same untrained model as a file for each backend, by suffix; exported once for all."""
+    from untrained import write_models
+
     return write_models(tmp_path_factory.mktemp("models"))

@@ -4,11 +4,13 @@ Every person is the same stiff figure; its root lies on the ray of joint 0 at a 
 """
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+import pytest
 
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.skeleton import H36M17
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed: no model files for tests")
+from onnx import TensorProto, helper, numpy_helper
 
 DEPTH = 4.0
 # The figure stands upright in the camera optical frame, y down, metres relative to the pelvis.
