@@ -1,5 +1,6 @@
 """The demo's figures, against answers known by construction and against real motion capture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -95,6 +96,14 @@ def test_errors_are_those_put_in(truth):
     assert error["mpjpe_mm"] == pytest.approx(10, abs=0.01)
     assert error["absolute_mpjpe_mm"] == pytest.approx(110, abs=0.01)
     assert error["persons_compared"] == 2 * (250 - 3)
+
+
+def test_an_answer_to_a_frame_not_yet_heard_of_is_left_out(truth):
+    recording = recording_of(truth, images=False)
+    early = replace(recording, published_ns=recording.published_ns[:-1])
+    error = errors_against(early, truth_of_published(early, truth))
+    assert error["persons_compared"] == 2 * 249
+    assert error["absolute_mpjpe_mm"] == pytest.approx(0, abs=0.01)
 
 
 def test_truth_repeats_with_the_sequence(truth):

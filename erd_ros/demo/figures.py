@@ -151,13 +151,17 @@ def errors_against(recording: Recording, truth: Array) -> Mapping[str, float]:
     """Mean errors in millimetres against the truth (F, P, J, 3) of the published frames.
 
     The person is found by the nearest direction of the root, so that an error of depth cannot pick
-    the person. ``mpjpe_mm`` is relative to the root, ``mrpe_mm`` the distance of the roots,
+    the person; empty when nobody was placed. ``mpjpe_mm`` is relative to the root, ``mrpe_mm`` the distance of the roots,
     ``absolute_mpjpe_mm`` the error of all joints in the camera frame.
     """
     published = {stamp: frame for frame, stamp in enumerate(recording.published_ns.tolist())}
-    frames = np.array([published[stamp] for stamp in recording.answered_ns.tolist()])
-    placed = np.flatnonzero(np.isfinite(recording.joints).all((1, 2)))
-    candidates = truth[frames[recording.message[placed]]]
+    # An interrupted recorder may have heard an answer, but not yet that its frame was published.
+    frames = np.array([published.get(stamp, -1) for stamp in recording.answered_ns.tolist()], int)
+    frame_of_row = frames[recording.message]
+    placed = np.flatnonzero(np.isfinite(recording.joints).all((1, 2)) & (frame_of_row >= 0))
+    if not len(placed):
+        return {}
+    candidates = truth[frame_of_row[placed]]
     joints = recording.joints[placed]
     rays = joints[:, None, 0, :2] / joints[:, None, 0, 2:]
     true_rays = candidates[:, :, 0, :2] / candidates[:, :, 0, 2:]

@@ -53,8 +53,8 @@ def save_picture(recording: Recording, path: Path, title: str, truth: Array | No
     _draw_image(image, recording, shown, answer)
     for axes, view in zip((*views, above), VIEWS, strict=True):
         if truth is not None and answer is not None:
-            frame = np.flatnonzero(recording.published_ns == recording.answered_ns[answer])[0]
-            _draw_truth(axes, recording, truth[frame], view)
+            published = recording.published_ns == recording.answered_ns[answer]
+            _draw_truth(axes, recording, truth[published], view)
         _draw_view(axes, recording, shown, answer, view)
     _draw_distance(distance, recording, shown, truth)
     _draw_height(height, recording, shown)
@@ -130,7 +130,7 @@ def _draw_view(
 
 
 def _draw_truth(axes: Axes, recording: Recording, truth: Array, view: View) -> None:
-    for joints in truth:
+    for joints in truth.reshape(-1, *truth.shape[-2:]):
         _draw_bones(axes, recording, joints, view, color="black", linewidth=1)
 
 

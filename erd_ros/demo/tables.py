@@ -64,7 +64,7 @@ def _summary(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("latency", f"p50 {_milliseconds(latency['p50'])}, p99 {_milliseconds(latency['p99'])}"),
         ("backend", result["backend"]),
     ]
-    if "error" in result:
+    if result.get("error"):
         error = result["error"]
         rows.append(
             (
