@@ -18,6 +18,7 @@ from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.errors import ArtifactError
 from erd_ros.models.checkpoint import load_model, write_atomically
 from erd_ros.models.erd import ErdModel, reprojection_error
+from erd_ros.pose import FloatArray
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
 LARGEST_DIFFERENCE = 1e-5  # metres, PyTorch against ONNX Runtime
@@ -80,7 +81,7 @@ def largest_difference(model: ErdModel, content: bytes) -> float:
     return largest
 
 
-def _sample(joints: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _sample(joints: int, size: int, seed: int) -> tuple[FloatArray, FloatArray]:
     """Rays of persons some metres away, a fifth of the joints missing, the first all seen."""
     generator = np.random.default_rng(seed)
     centre = generator.uniform(-0.5, 0.5, (size, 1, 2))

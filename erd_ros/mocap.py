@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,11 +87,12 @@ def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
             "--data or the environment variable ERD_DATA"
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: np.load leaves a file open that turns out not to be an archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
         names = tuple(arrays["joint_names"].tolist())
         stated = (str(arrays["up_axis"]), str(arrays["unit"]))
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (BadZipFile, ValueError, KeyError, OSError, EOFError) as error:
         raise InputError(f"motion capture file {path} cannot be read: {error}") from error
     if names != _JOINT_NAMES or stated != ("z", "m"):
         raise InputError(

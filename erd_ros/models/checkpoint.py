@@ -54,8 +54,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ArtifactError(f"checkpoint {path} does not exist; `erd train` writes it")
     try:
         with safe_open(path, framework="pt") as file:
-            names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
+            # Copied: tensors mapped from the file would crash the process if it were truncated.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            return tensors, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise ArtifactError(
             f"{path} is not a safetensors file that can be read, perhaps truncated: {error}; "

@@ -48,7 +48,7 @@ class LinearLifter(nn.Module):
         """Pose (N, J, 3), standardised, of keypoints (N, J, 2), confidence (N, J), context."""
         features = torch.cat([keypoints.flatten(1), confidence, context], -1)
         pose: Tensor = self.network(features)
-        return pose.unflatten(-1, (self.joints, 3))
+        return pose.reshape(-1, self.joints, 3)
 
 
 class ResidualRegressor(nn.Module):
@@ -63,7 +63,7 @@ class ResidualRegressor(nn.Module):
     def forward(self, residual: Tensor) -> Tensor:
         """Increment (N, J, 3), standardised, of a residual (N, J, 2)."""
         increment: Tensor = self.network(residual.flatten(1))
-        return increment.unflatten(-1, (self.joints, 3))
+        return increment.reshape(-1, self.joints, 3)
 
 
 class _Block(nn.Module):
@@ -79,9 +79,9 @@ class _Block(nn.Module):
 
 
 def _hidden(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
-    layers = [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(dropout)]
-    nn.init.kaiming_normal_(layers[0].weight)
-    return layers
+    linear = nn.Linear(inputs, outputs)
+    nn.init.kaiming_normal_(linear.weight)
+    return [linear, nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(dropout)]
 
 
 def _network(inputs: int, outputs: int, config: LifterConfig) -> nn.Sequential:

@@ -111,7 +111,7 @@ def _train_step(
     for group in state.optimizer.param_groups:
         group["lr"] = _learning_rate(config, state)
     estimate = state.model.trajectory(batch.rays, batch.confidence, state.stage)[-1]
-    loss = (estimate.joints - batch.joints).norm(dim=-1).mean()  # metres
+    loss: Tensor = torch.linalg.vector_norm(estimate.joints - batch.joints, dim=-1).mean()  # metres
     state.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()

@@ -1,0 +1,64 @@
+"""Every step's estimate from the ONNX file that ships, run by ONNX Runtime."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from erd_ros.artifact import Artifact
+from erd_ros.errors import ArtifactError, BackendError
+from erd_ros.pose import FloatArray
+
+try:
+    import onnx
+except ImportError as error:
+    raise BackendError(
+        f"evaluation looks inside the model file with onnx, which cannot be imported ({error}); "
+        "install it with `pip install erd_ros[train]`"
+    ) from error
+
+
+class StepModel:
+    """A model file whose inner estimates, ``joints_step_0`` to ``root_step_K``, are outputs."""
+
+    def __init__(self, session: Any, info: Artifact, sha256: str) -> None:
+        self._session = session
+        self.info = info
+        self.sha256 = sha256
+
+    def __call__(
+        self, rays: FloatArray, confidence: FloatArray
+    ) -> list[tuple[FloatArray, FloatArray]]:
+        """Joints (N, J, 3) relative to the root and root (N, 3) of every step, metres."""
+        values = self._session.run(
+            _step_names(self.info.steps), {"rays": rays, "confidence": confidence}
+        )
+        return list(zip(values[0::2], values[1::2], strict=True))
+
+
+def load_steps(path: Path) -> StepModel:
+    """Open a model file of `erd export`. Raises ArtifactError when it is not one."""
+    if not path.is_file():
+        raise ArtifactError(f"model file {path} does not exist; `erd export` writes one")
+    content = path.read_bytes()
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception as error:  # protobuf's errors share no public base
+        raise ArtifactError(f"{path} is not an ONNX file: {error}; copy it again") from error
+    info = Artifact.from_metadata({one.key: one.value for one in model.metadata_props}, str(path))
+    described = {value.name: value for value in model.graph.value_info}
+    absent = [name for name in _step_names(info.steps) if name not in described]
+    if absent:
+        raise ArtifactError(
+            f"{path}: its graph has no value '{absent[0]}'; export it again with `erd export`"
+        )
+    model.graph.output.extend(described[name] for name in _step_names(info.steps))
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return StepModel(session, info, hashlib.sha256(content).hexdigest())
+
+
+def _step_names(steps: int) -> list[str]:
+    return [f"{what}_step_{step}" for step in range(steps + 1) for what in ("joints", "root")]

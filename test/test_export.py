@@ -1,0 +1,117 @@
+"""The ONNX file: the same poses as PyTorch at any batch size, its contract, its refusals."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from untrained import untrained_model
+
+import erd_ros.export as module
+from erd_ros.artifact import METADATA_KEY, Artifact
+from erd_ros.cli import main
+from erd_ros.errors import ArtifactError
+from erd_ros.export import OPSET, export, largest_difference
+from erd_ros.models.checkpoint import load_model, save_model
+from erd_ros.runtime import DEFAULT_MODEL
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    checkpoint = folder / "model.safetensors"
+    save_model(checkpoint, *untrained_model())
+    figures = export(checkpoint, folder / "model.onnx")
+    return checkpoint, folder / "model.onnx", figures
+
+
+def people(size, seed):
+    generator = np.random.default_rng(seed)
+    rays = generator.uniform(-0.5, 0.5, (size, 1, 2)) + generator.normal(0, 0.1, (size, 17, 2))
+    confidence = generator.uniform(0.3, 1, (size, 17)) * (generator.random((size, 17)) > 0.2)
+    return rays.astype(np.float32), confidence.astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 200])
+def test_onnx_runtime_equals_pytorch(exported, size):
+    checkpoint, path, _ = exported
+    model, _ = load_model(checkpoint)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    rays, confidence = people(size, seed=size + 100)
+    given = session.run(["joints", "root"], {"rays": rays, "confidence": confidence})
+    with torch.no_grad():
+        expected = model(torch.from_numpy(rays), torch.from_numpy(confidence))
+    for one, other in zip(given, expected, strict=False):
+        np.testing.assert_allclose(one, other.numpy(), atol=1e-5, rtol=0)
+
+
+def test_figures(exported):
+    _, path, figures = exported
+    assert figures["bytes"] == path.stat().st_size
+    assert 0 <= figures["largest_difference_m"] <= 1e-5
+
+
+def test_graph_is_one_that_tensorrt_reads(exported):
+    graph = onnx.load(str(exported[1]))
+    assert [(one.domain, one.version) for one in graph.opset_import] == [("", OPSET)]
+    operators = {node.op_type for node in graph.graph.node}
+    assert not operators & {"If", "Loop", "Scan", "NonZero", "BatchNormalization", "Dropout"}
+    for value in (*graph.graph.input, *graph.graph.output):
+        assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+        assert value.type.tensor_type.shape.dim[0].dim_param == "N"
+
+
+def test_graph_holds_its_contract(exported):
+    graph = onnx.load(str(exported[1]))
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]]
+        for value in (*graph.graph.input, *graph.graph.output)
+    }
+    assert shapes == {
+        "rays": [17, 2], "confidence": [17], "joints": [17, 3], "root": [3], "residual": [17]
+    }  # fmt: skip
+    described = {value.name for value in graph.graph.value_info}
+    assert {f"{what}_step_{step}" for what in ("joints", "root") for step in range(3)} <= described
+    metadata = {one.key: one.value for one in graph.metadata_props}
+    assert Artifact.from_metadata(metadata, "test") == untrained_model()[1]
+    assert list(metadata) == [METADATA_KEY]
+
+
+def test_no_path_of_this_machine_is_in_the_file(exported):
+    assert str(module.__file__).encode() not in exported[1].read_bytes()
+    assert b"site-packages" not in exported[1].read_bytes()
+
+
+def test_another_model_is_told_apart(exported):
+    """The check before writing sees a difference of a tenth of a millimetre."""
+    model, _ = load_model(exported[0])
+    content = exported[1].read_bytes()
+    assert largest_difference(model, content) <= 1e-5
+    model.pose_mean[3, 1] += 1e-4
+    assert largest_difference(model, content) > 5e-5
+
+
+def test_writes_nothing_when_poses_differ(exported, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LARGEST_DIFFERENCE", -1.0)
+    with pytest.raises(ArtifactError, match=r"differ from PyTorch's by .* was not written"):
+        export(exported[0], tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_command(exported, tmp_path, capsys):
+    out = tmp_path / "model.onnx"
+    assert main(["export", str(exported[0]), "--out", str(out)]) == 0
+    assert "ONNX Runtime's poses differ from PyTorch's by at most" in capsys.readouterr().out
+    assert out.is_file()
+    assert main(["export", str(exported[0]), "--out", str(tmp_path / "model.bin")]) == 1
+    assert "ends in .onnx" in capsys.readouterr().err
+    assert main(["export", str(tmp_path / "no.safetensors"), "--out", str(out)]) == 1
+    assert "does not exist; `erd train` writes it" in capsys.readouterr().err
+
+
+def test_the_file_that_ships():
+    assert DEFAULT_MODEL.stat().st_size < 20_000_000
+    graph = onnx.load(str(DEFAULT_MODEL))
+    info = Artifact.from_metadata({o.key: o.value for o in graph.metadata_props}, "shipped")
+    assert info.training["sources"] == ["cmu", "accad", "uiprmd"]  # whose terms are clear
+    assert info.precision == "float32"
