@@ -18,7 +18,9 @@ def section(title):
 def table(title):
     """Rows below the header of a section's table, each a list of cells without backquotes."""
     rows = [line for line in section(title).splitlines() if line.startswith("|")]
-    return [[cell.replace("`", "").strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+    return [
+        [cell.replace("`", "").strip() for cell in row.strip("|").split("|")] for row in rows[2:]
+    ]
 
 
 def fields(message):
