@@ -29,6 +29,7 @@ ROSDEP_KEYS = {  # of imported modules, where the key is not the module's own na
     "mediapipe": "python3-mediapipe-pip",
     "numpy": "python3-numpy",
     "onnxruntime": "python3-onnxruntime-pip",
+    "rich": "python3-rich",
     "scipy": "python3-scipy",
     "yaml": "python3-yaml",
 }
@@ -86,10 +87,11 @@ def test_shared_files_are_installed(share, folder):
 
 def test_manifest_declares_what_the_robot_imports():
     declared = {element.text for element in MANIFEST if element.tag in ("depend", "exec_depend")}
-    imported = set(imported_modules("erd_ros/ros", "erd_ros/runtime", "erd_ros/geometry", "launch"))
+    robot_arm = ("ros", "runtime", "geometry", "demo")
+    imported = set(imported_modules("launch", *(f"erd_ros/{name}" for name in robot_arm)))
     imported -= set(sys.stdlib_module_names) | {
         "erd_ros",
-        "rosbags",  # reads images where cv_bridge is missing; the manifest asks for cv_bridge
+        "rosbags",  # stands in where cv_bridge and ROS's own bags are missing
         "rerun",  # no rosdep key; RViz is what the manifest asks for
         "torch",  # compared with on a workstation, in runtime/torch_backend.py alone
         "safetensors",
