@@ -199,7 +199,9 @@ def measure(arguments: argparse.Namespace) -> dict:
 
 def show(figures: dict) -> None:
     print(f"start-up to first answer: {figures['start_up_s']:.2f} s")
-    print(f"{figures['rate_hz']:g} Hz    sent answered  p50 ms  p99 ms  node ms  CPU %  resident MB")
+    print(
+        f"{figures['rate_hz']:g} Hz    sent answered  p50 ms  p99 ms  node ms  CPU %  resident MB"
+    )
     for people, row in figures["people"].items():
         print(
             f"{people:>3} people {row['sent']:6d} {row['answered']:8d} "

@@ -22,13 +22,17 @@ def test_report_has_totals_and_what_is_new():
     assert report.latency_p50_s == pytest.approx(0.0505)
     assert report.latency_p99_s == pytest.approx(0.09901)
     assert report.drops == report.recent_drops == {OVERWRITTEN: 1, "bad image": 1}
+    statistics.noticed("keypoints", "nan")
     assert (report.reason, report.persons, report.residual_px) == ("why", 2, 3.0)
     statistics.dropped(OVERWRITTEN)
     second = statistics.report(now_s=16.0)
     assert (second.processed, second.recent_processed, second.rate_hz) == (100, 0, 0.0)
     assert second.drops == {OVERWRITTEN: 2, "bad image": 1}
     assert second.recent_drops == {OVERWRITTEN: 1}
-    assert second.reason == ""
+    assert (second.notices, second.recent_notices) == ({"keypoints": 1}, {"keypoints": 1})
+    assert second.reason == "nan"
+    third = statistics.report(now_s=17.0)
+    assert (third.notices, third.recent_notices, third.reason) == ({"keypoints": 1}, {}, "")
 
 
 def test_before_the_first_frame_latency_is_not_a_number():
@@ -51,13 +55,21 @@ def after(processed: int = 0, **drops: str):
     [
         (after(5), DiagnosticStatus.OK, "ok"),
         (after(), DiagnosticStatus.WARN, "nothing comes on /image"),
-        (after(5, overwritten=""), DiagnosticStatus.WARN, "overwritten: 1"),
+        (after(5, overwritten=""), DiagnosticStatus.WARN, "dropped, overwritten: 1"),
         (after(0, camera="K is 0"), DiagnosticStatus.ERROR, "every frame is dropped: K is 0"),
-        (after(5, camera="K is 0"), DiagnosticStatus.WARN, "camera: 1; K is 0"),
+        (after(5, camera="K is 0"), DiagnosticStatus.WARN, "dropped, camera: 1; K is 0"),
     ],
 )
 def test_level_says_how_bad_it_is_and_why(report, level, said):
     assert assess(report, "/image") == (level, said)
+
+
+def test_a_notice_is_a_warning_even_where_every_frame_has_one():
+    statistics = Statistics(0.0)
+    statistics.processed(0.001, 1, 1.0)
+    statistics.noticed("keypoints", "x is nan")
+    level, said = assess(statistics.report(1.0), "/image")
+    assert (level, said) == (DiagnosticStatus.WARN, "keypoints: 1; x is nan")
 
 
 def test_what_cannot_be_done_is_a_warning():

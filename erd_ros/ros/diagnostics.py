@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from erd_ros.ros.images import converter
+from erd_ros.ros.parameters import NodeParameters
+from erd_ros.ros.publishers import tf_message_type
 from erd_ros.ros.statistics import Report
+from erd_ros.runtime import Backend
 
 OVERWRITTEN = "overwritten"  # a newer frame came before the worker was free
-IGNORED_KEYPOINTS = "ignored keypoints"  # counted with the drops, but the frame is used
 
 
 def diagnostic_array(
@@ -42,16 +45,14 @@ def diagnostic_array(
 
 def assess(report: Report, waiting_for: str, limits: tuple[str, ...] = ()) -> tuple[bytes, str]:
     """Level and message: ERROR when input comes and nothing can be made of it."""
-    dropped = sum(
-        count for cause, count in report.recent_drops.items() if cause != IGNORED_KEYPOINTS
-    )
+    dropped = bool(report.recent_drops)
     if dropped and not report.recent_processed:
         return DiagnosticStatus.ERROR, f"every frame is dropped: {report.reason}"
     reasons = list(limits)
     if not dropped and not report.recent_processed:
         reasons.insert(0, f"nothing comes on {waiting_for}")
-    for cause, count in report.recent_drops.items():
-        reasons.append(f"{cause}: {count}")
+    reasons += [f"dropped, {cause}: {count}" for cause, count in report.recent_drops.items()]
+    reasons += [f"{cause}: {count}" for cause, count in report.recent_notices.items()]
     if report.reason:
         reasons.append(report.reason)
     return (DiagnosticStatus.WARN, "; ".join(reasons)) if reasons else (DiagnosticStatus.OK, "ok")
@@ -66,4 +67,26 @@ def _numbers(report: Report) -> dict[str, str]:
         "persons": str(report.persons),
         "residual [px]": f"{report.residual_px:.2f}",
     }
-    return numbers | {f"dropped: {cause}": str(count) for cause, count in report.drops.items()}
+    numbers |= {f"dropped: {cause}": str(count) for cause, count in report.drops.items()}
+    return numbers | {f"noticed: {cause}": str(count) for cause, count in report.notices.items()}
+
+
+def describe(parameters: NodeParameters, backend: Backend) -> dict[str, str]:
+    """What stays as it is while the node runs, for the log and /diagnostics."""
+    facts = {
+        "backend": f"{backend.name} {backend.device} {backend.precision}",
+        "model": backend.info.name,
+        "sha256": backend.sha256,
+        "input": parameters.input,
+        "tf": "on" if parameters.publish_tf and tf_message_type() else "off",
+    }
+    if parameters.input == "image":
+        facts |= {"detector": parameters.detector, "image conversion": converter()[0]}
+    return facts
+
+
+def limits(parameters: NodeParameters) -> tuple[str, ...]:
+    """What the node was asked for and cannot do."""
+    if parameters.publish_tf and tf_message_type() is None:
+        return ("TF is off: tf2_msgs is not installed (it comes with ROS); set publish_tf: false",)
+    return ()

@@ -17,14 +17,13 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
 from erd_ros.errors import ErdError, InputError
-from erd_ros.ros.diagnostics import OVERWRITTEN, diagnostic_array
-from erd_ros.ros.images import converter
+from erd_ros.ros.diagnostics import OVERWRITTEN, describe, diagnostic_array, limits
 from erd_ros.ros.mailbox import Mailbox
 from erd_ros.ros.parameters import NodeParameters, declare_parameters
 from erd_ros.ros.pipeline import FrameError, Pipeline
-from erd_ros.ros.publishers import Publishers, tf_message_type
+from erd_ros.ros.publishers import Publishers
 from erd_ros.ros.statistics import Statistics
-from erd_ros.runtime import DEFAULT_MODEL, Backend, load
+from erd_ros.runtime import DEFAULT_MODEL, load
 
 NODE_NAME = "erd_node"
 
@@ -47,7 +46,7 @@ class RunningNode:
     def __init__(self, node: Node, parameters: NodeParameters) -> None:
         self._node = node
         backend = load(parameters.model or DEFAULT_MODEL, parameters.device, parameters.threads)
-        self._pipeline = Pipeline(parameters, backend, self._remark)
+        self._pipeline = Pipeline(parameters, backend, self._notice)
         self._facts = describe(parameters, backend)
         self._limits = limits(parameters)
         self._statistics = Statistics(time.monotonic())
@@ -98,10 +97,10 @@ class RunningNode:
             try:
                 self._process(frame)
             except FrameError as drop:
-                self._remark(drop.cause, f"frame dropped: {drop}")
+                self._drop(drop.cause, f"frame dropped: {drop}")
             except Exception as error:  # whatever a frame does, the next one must be served
                 if self._node.context.ok():
-                    self._remark("internal error", f"frame dropped: {error!r}")
+                    self._drop("internal error", f"frame dropped: {error!r}")
 
     def _process(self, frame: Frame) -> None:
         if self._info is None:
@@ -116,9 +115,16 @@ class RunningNode:
         residual_px = float(residuals.mean()) if len(residuals) else float("nan")
         self._statistics.processed(latency_s, len(people.ids), residual_px)
 
-    def _remark(self, cause: str, message: str) -> None:
-        """Count, and warn unless this cause was warned of a moment ago."""
+    def _drop(self, cause: str, message: str) -> None:
         self._statistics.dropped(cause, message)
+        self._warn(cause, message)
+
+    def _notice(self, cause: str, message: str) -> None:
+        self._statistics.noticed(cause, message)
+        self._warn(cause, message)
+
+    def _warn(self, cause: str, message: str) -> None:
+        """Unless this cause was warned of a moment ago."""
         now_s = time.monotonic()
         if now_s - self._warned_s.get(cause, -np.inf) >= self._warning_period_s:
             self._warned_s[cause] = now_s
@@ -135,27 +141,6 @@ class RunningNode:
                 self._limits,
             )
         )
-
-
-def describe(parameters: NodeParameters, backend: Backend) -> dict[str, str]:
-    """What stays as it is while the node runs, for the log and /diagnostics."""
-    facts = {
-        "backend": f"{backend.name} {backend.device} {backend.precision}",
-        "model": backend.info.name,
-        "sha256": backend.sha256,
-        "input": parameters.input,
-        "tf": "on" if parameters.publish_tf and tf_message_type() else "off",
-    }
-    if parameters.input == "image":
-        facts |= {"detector": parameters.detector, "image conversion": converter()[0]}
-    return facts
-
-
-def limits(parameters: NodeParameters) -> tuple[str, ...]:
-    """What the node was asked for and cannot do."""
-    if parameters.publish_tf and tf_message_type() is None:
-        return ("TF is off: tf2_msgs is not installed (it comes with ROS); set publish_tf: false",)
-    return ()
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -14,10 +14,11 @@ _LATENCIES = 300
 class Report:
     """The counts since the node started, and what happened since the last report.
 
-    processed, drops      since the start; drops by cause
-    recent_processed      since the last report, as are the following
-    recent_drops          by cause
-    reason                message of the last drop that the node can say something about
+    processed             frames since the start
+    drops, notices        frames thrown away, and frames used although something was wrong, by
+                          cause, since the start
+    recent_...            the same since the last report
+    reason                message of the last drop or notice since the last report
     rate_hz               frames processed per second
     latency_p50_s, p99_s  over the last 300 frames; NaN before the first
     persons, residual_px  of the last frame; residual is the mean, NaN for nobody
@@ -25,8 +26,10 @@ class Report:
 
     processed: int
     drops: dict[str, int]
+    notices: dict[str, int]
     recent_processed: int
     recent_drops: dict[str, int]
+    recent_notices: dict[str, int]
     reason: str
     rate_hz: float
     latency_p50_s: float
@@ -41,7 +44,9 @@ class Statistics:
     def __init__(self, now_s: float) -> None:
         self._lock = Lock()
         self._drops: Counter[str] = Counter()
+        self._notices: Counter[str] = Counter()
         self._reported_drops: Counter[str] = Counter()
+        self._reported_notices: Counter[str] = Counter()
         self._processed = self._reported_processed = 0
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
         self._reported_s = now_s
@@ -58,10 +63,16 @@ class Statistics:
             self._residual_px = residual_px
 
     def dropped(self, cause: str, reason: str = "") -> None:
-        """Something was thrown away; ``reason`` is the message that says why."""
+        """A frame was thrown away; ``reason`` is the message that says why."""
         with self._lock:
             self._drops[cause] += 1
             self._reason = reason or self._reason
+
+    def noticed(self, cause: str, reason: str) -> None:
+        """Something is wrong with a frame that is used; ``reason`` is the message that says it."""
+        with self._lock:
+            self._notices[cause] += 1
+            self._reason = reason
 
     def report(self, now_s: float) -> Report:
         """What was counted until ``now_s``, on the clock given when this was made."""
@@ -72,8 +83,10 @@ class Statistics:
             report = Report(
                 processed=self._processed,
                 drops=dict(self._drops),
+                notices=dict(self._notices),
                 recent_processed=recent,
                 recent_drops=dict(self._drops - self._reported_drops),
+                recent_notices=dict(self._notices - self._reported_notices),
                 reason=self._reason,
                 rate_hz=recent / max(now_s - self._reported_s, 1e-9),
                 latency_p50_s=float(p50),
@@ -82,5 +95,6 @@ class Statistics:
                 residual_px=self._residual_px,
             )
             self._reported_drops = self._drops.copy()
+            self._reported_notices = self._notices.copy()
             self._reported_processed, self._reported_s, self._reason = self._processed, now_s, ""
         return report
