@@ -6,7 +6,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from erd_ros.msg import Keypoint2D, Person2DArray, Person3D, Person3DArray
 from ros_harness import RosBench
-from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
+from ros_people import CAMERAS, FRAME_ID, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo, Image
 from tiny_onnx import FIGURE, write_tiny_onnx
 
@@ -137,6 +137,16 @@ def test_keypoint_that_cannot_be_used_is_left_out(bench, change, words):
     bench.client.wait_for(lambda: bench.people, "people")
     first, second = bench.people[-1].persons
     assert (first.state, second.state) == (Person3D.PARTIAL_BODY, Person3D.FULL)
+    still_works(bench)
+
+
+def test_camera_info_of_another_frame_is_noticed_and_the_frame_used(bench):
+    info = camera_info()
+    info.header.frame_id = "other_camera"
+    message = good(bench)
+    send_until_said(bench, message, f"frame '{FRAME_ID}'", "'other_camera'", info=info)
+    bench.client.wait_for(lambda: bench.people, "people")
+    assert bench.people[-1].header.frame_id == FRAME_ID
     still_works(bench)
 
 
