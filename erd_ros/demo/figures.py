@@ -151,8 +151,8 @@ def errors_against(recording: Recording, truth: Array) -> Mapping[str, float]:
     """Mean errors in millimetres against the truth (F, P, J, 3) of the published frames.
 
     The person is found by the nearest direction of the root, so that an error of depth cannot pick
-    the person; empty when nobody was placed. ``mpjpe_mm`` is relative to the root, ``mrpe_mm`` the distance of the roots,
-    ``absolute_mpjpe_mm`` the error of all joints in the camera frame.
+    the person. ``mpjpe_mm`` is relative to the root, ``mrpe_mm`` the distance of the roots,
+    ``absolute_mpjpe_mm`` the error of all joints in the camera frame. Empty when nobody was placed.
     """
     published = {stamp: frame for frame, stamp in enumerate(recording.published_ns.tolist())}
     # An interrupted recorder may have heard an answer, but not yet that its frame was published.
