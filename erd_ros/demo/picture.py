@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -168,8 +168,12 @@ def _draw_distance(
             seconds, np.linalg.norm(truth[:, :, 0], axis=-1), color="black", linewidth=1
         )
         lines[0].set_label("truth")
-    _finish(axes, "distance of the pelvis from the camera", "[m]")
-    axes.set_ylim(bottom=0)
+    _finish(axes, "distance of the pelvis from the camera", "[m]", "lower right")
+    placed = recording.joints[np.isfinite(recording.joints).all((1, 2)), 0]
+    if len(placed):
+        # A person who is cut off by the image's edge may be placed far away for a frame.
+        usual = np.percentile(np.linalg.norm(placed, axis=-1), 99)
+        axes.set_ylim(0, 1.25 * float(usual))
 
 
 def _draw_height(axes: Axes, recording: Recording, shown: Sequence[str]) -> None:
@@ -180,14 +184,16 @@ def _draw_height(axes: Axes, recording: Recording, shown: Sequence[str]) -> None
         label = f"{person}: median {np.median(heights):.2f} m"
         colour = np.divide(_colours(shown, person), 255)
         _curve(axes, _seconds(recording, rows), heights, color=colour, label=label)
-    _finish(axes, "body height from the bones of each frame (grey: adults)", "[m]")
+    _finish(axes, "body height from the bones of each frame (grey: adults)", "[m]", "upper right")
     axes.set_ylim(1.0, 2.4)
 
 
-def _finish(axes: Axes, title: str, unit: str) -> None:
+def _finish(
+    axes: Axes, title: str, unit: str, legend: Literal["lower right", "upper right"]
+) -> None:
     axes.set_title(title)
     axes.set_xlabel("time [s]")
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower right", ncols=2)
+        axes.legend(loc=legend, ncols=2)
