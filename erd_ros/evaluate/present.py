@@ -90,7 +90,7 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
             axes.plot(range(len(values)), values, marker="o", label=title)
         axes.set(xlabel="ERD steps (0: lifter alone)", ylabel=f"{COLUMNS[metric]} (mm)")
         axes.set_xticks(range(len(values)))
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8, loc="lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
