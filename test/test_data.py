@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from tiny_mocap import STANDING, write_tiny_mocap
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
 
 from erd_ros.data.batches import SimulationConfig, draw_batch
 from erd_ros.data.cameras import CameraConfig, robot_views, studio_views

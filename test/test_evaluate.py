@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 from tiny_mocap import write_tiny_mocap
 from tiny_onnx import write_tiny_onnx
 from untrained import untrained_model
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
 
 from erd_ros.cli import main
 from erd_ros.errors import ArtifactError, InputError

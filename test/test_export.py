@@ -1,11 +1,12 @@
 """The ONNX file: the same poses as PyTorch at any batch size, its contract, its refusals."""
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
-import torch
 from untrained import untrained_model
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
+onnx = pytest.importorskip("onnx", reason="onnx is not installed: no export here")
 
 import erd_ros.export as module
 from erd_ros.artifact import METADATA_KEY, Artifact

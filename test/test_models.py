@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from scipy.spatial.transform import Rotation
 from tiny_onnx import FIGURE
 from untrained import untrained_model
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
 
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.geometry.root import root_from_rays

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.root import root_from_rays, solve_root

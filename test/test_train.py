@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from tiny_mocap import write_tiny_mocap
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
 
 from erd_ros.cli import main
 from erd_ros.errors import ArtifactError, InputError
