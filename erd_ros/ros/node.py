@@ -153,6 +153,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except ErdError as error:
         get_logger(NODE_NAME).fatal(str(error))
         return 1
+    except RuntimeError:
+        if rclpy.ok():
+            raise
+        # SIGTERM came while the topics were being opened: rclpy had closed its context already.
     finally:
         rclpy.try_shutdown()
     return 0
@@ -170,13 +174,15 @@ def _initialise(args: Sequence[str] | None) -> None:
 
 def _run() -> None:
     node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
-    running = RunningNode(node, declare_parameters(node))
     try:
-        rclpy.spin(node)
+        running = RunningNode(node, declare_parameters(node))
+        try:
+            rclpy.spin(node)
+        finally:
+            # A terminal and a launch file both send SIGINT: the second must not cut the end short.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            running.close()
     finally:
-        # A terminal and a launch file both send SIGINT: the second must not interrupt the end.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        running.close()
         node.destroy_node()
 
 
