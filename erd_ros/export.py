@@ -21,6 +21,7 @@ from erd_ros.models.erd import ErdModel, reprojection_error
 from erd_ros.pose import FloatArray
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
+IR_VERSION = 8  # of the ONNX release that brought opset 17; older runtimes refuse newer ones
 LARGEST_DIFFERENCE = 1e-5  # metres, PyTorch against ONNX Runtime
 LARGEST_FILE = 20_000_000  # bytes
 _BATCH_SIZES = (1, 2, 7, 64)
@@ -140,10 +141,13 @@ def _with_contract(proto: onnx.ModelProto, artifact: Artifact) -> onnx.ModelProt
     graph.output.extend(kinds[name] for name in _OUTPUTS)
     del proto.metadata_props[:]
     helper.set_model_props(proto, {METADATA_KEY: artifact.to_json()})
-    # The exporter writes where in the sources each node comes from: paths of this machine.
-    for node in graph.node:
-        del node.metadata_props[:]
-        node.ClearField("doc_string")
+    # The exporter notes where in the sources things come from: paths of this machine, in fields
+    # that the older format does not have.
+    proto.ir_version = IR_VERSION
+    del graph.metadata_props[:]
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
     onnx.checker.check_model(proto, full_check=True)
     return proto
 

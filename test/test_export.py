@@ -12,7 +12,7 @@ import erd_ros.export as module
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.cli import main
 from erd_ros.errors import ArtifactError
-from erd_ros.export import OPSET, export, largest_difference
+from erd_ros.export import IR_VERSION, OPSET, export, largest_difference
 from erd_ros.models.checkpoint import load_model, save_model
 from erd_ros.runtime import DEFAULT_MODEL
 
@@ -55,6 +55,7 @@ def test_figures(exported):
 def test_graph_is_one_that_tensorrt_reads(exported):
     graph = onnx.load(str(exported[1]))
     assert [(one.domain, one.version) for one in graph.opset_import] == [("", OPSET)]
+    assert graph.ir_version == IR_VERSION
     operators = {node.op_type for node in graph.graph.node}
     assert not operators & {"If", "Loop", "Scan", "NonZero", "BatchNormalization", "Dropout"}
     for value in (*graph.graph.input, *graph.graph.output):
