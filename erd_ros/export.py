@@ -155,12 +155,14 @@ def _with_contract(proto: onnx.ModelProto, artifact: Artifact) -> onnx.ModelProt
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the exporter's progress lines and warnings, none of which a caller can act on."""
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in loggers]
     try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        exporter.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
