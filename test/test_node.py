@@ -1,7 +1,6 @@
 """erd_node as a process of its own, over real DDS: what comes out for what goes in."""
 
 import os
-import signal
 
 import cv2
 import numpy as np
@@ -235,15 +234,6 @@ def test_a_flood_drops_frames_counts_them_and_ends_with_the_newest(bench):
 def drops_and_frames(report) -> tuple[int, int]:
     values = {pair.key: pair.value for pair in report.status[0].values}
     return int(values.get("dropped: overwritten", 0)), int(values["frames processed"])
-
-
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_it_cleanly(tmp_path, signal_number):
-    with RosBench(tmp_path) as bench:
-        bench.start("input:=keypoints", f"model:={model_path(tmp_path)}")
-        bench.connect(bench.client.publisher(Person2DArray, "keypoints"))
-        assert bench.process.stop(signal_number) == 0
-        assert "Traceback" not in bench.process.log()
 
 
 def test_names_follow_namespace_and_remapping(tmp_path):

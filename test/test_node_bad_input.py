@@ -8,7 +8,6 @@ from erd_ros.msg import Keypoint2D, Person2DArray, Person3D, Person3DArray
 from ros_harness import RosBench
 from ros_people import CAMERAS, FRAME_ID, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo, Image
-from tiny_onnx import FIGURE, write_tiny_onnx
 
 from erd_ros.pose import Keypoints2D
 from erd_ros.skeleton import Skeleton
@@ -233,88 +232,6 @@ def test_images_that_cannot_be_used_are_dropped(image_bench):
     black.data.frombytes(bytes(1920 * 480))
     black.header.stamp.sec = 9
     assert bench.ask(camera_info(), black).persons == []
-
-
-def truncated(directory):
-    path = directory / "truncated.onnx"
-    path.write_bytes(write_tiny_onnx(directory / "whole.onnx").read_bytes()[:200])
-    return path
-
-
-def foreign(directory):
-    return write_tiny_onnx(directory / "foreign.onnx", metadata={"author": "somebody"})
-
-
-def other_layout(directory):
-    fingers = Skeleton("fingers", ("thumb", "index", "ring"), (-1, 0, 1))
-    return write_tiny_onnx(directory / "hand.onnx", skeleton=fingers, figure=FIGURE[:3])
-
-
-def pickled(directory):
-    path = directory / "model.pt"
-    path.write_bytes(b"\x80\x04.")
-    return path
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda directory: directory / "nowhere.onnx", ("nowhere.onnx does not exist", "ships")),
-        (truncated, ("truncated.onnx",)),
-        (foreign, ("foreign.onnx", "not a model of erd_ros")),
-        (other_layout, ("'fingers'",)),
-        (pickled, ("'.pt'", ".onnx")),
-    ],
-    ids=["missing", "truncated", "foreign", "other layout", "pickled"],
-)
-def test_model_that_cannot_be_used_ends_the_node_with_one_line(tmp_path, make, words):
-    ends_with_one_line(tmp_path, words, "input:=keypoints", f"model:={make(tmp_path)}")
-
-
-@pytest.mark.parametrize(
-    ("assignment", "words"),
-    [
-        ("min_confidence:=2.0", ("'min_confidence' is 2", "0 to 1")),
-        ("threads:=many", ("'threads' is 'many'", "expected int")),
-        ("input:=video", ("'input' is 'video'", "image, keypoints")),
-        ("device:=cuda:7", ("'cuda:7'", "cpu")),
-    ],
-)
-def test_parameter_that_cannot_be_used_ends_the_node_with_one_line(tmp_path, assignment, words):
-    ends_with_one_line(
-        tmp_path, words, f"model:={model_path(tmp_path)}", "input:=keypoints", assignment
-    )
-
-
-def test_parameter_file_that_is_not_there_ends_the_node_with_one_line(tmp_path):
-    lines = ends(tmp_path, params_file="/nowhere.yaml")
-    assert lines.pop(0).endswith("Failed to parse global arguments")  # said by rcl itself
-    assert "FATAL" in lines[0]
-    assert "'--params-file /nowhere.yaml'. Error: Error opening YAML file" in lines[0]
-    assert len(lines) == 1
-
-
-def test_unknown_parameter_is_warned_of(tmp_path):
-    with RosBench(tmp_path) as bench:
-        bench.start("input:=keypoints", f"model:={model_path(tmp_path)}", "treads:=2")
-        bench.connect(bench.client.publisher(Person2DArray, "keypoints"))
-        assert "unknown parameter 'treads'" in bench.process.log()
-        assert "did you mean 'threads'" in bench.process.log()
-
-
-def ends_with_one_line(directory, words, *parameters: str) -> None:
-    lines = ends(directory, *parameters)
-    assert len(lines) == 1, lines
-    assert "FATAL" in lines[0]
-    assert all(word in lines[0] for word in words), lines[0]
-
-
-def ends(directory, *parameters: str, params_file=None) -> list[str]:
-    """The lines that a node says which ends with exit code 1."""
-    with RosBench(directory) as bench:
-        bench.start(*parameters, params_file=params_file)
-        assert bench.process.wait() == 1
-        return bench.process.log().splitlines()
 
 
 def test_a_layout_of_which_the_model_knows_nothing_is_said_so(bench):
