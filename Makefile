@@ -41,6 +41,7 @@ $(STAMPS)/venv: scripts/system_packages.py
 	@$(PYTHON) scripts/system_packages.py
 	@echo "== .venv: a virtual environment of $$($(PYTHON) --version)"
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade 'pip>=24,<27'
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/build: $(STAMPS)/venv scripts/build_requirements.py pyproject.toml
