@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -134,6 +135,19 @@ def test_what_cannot_be_played_is_one_line_before_anything_starts(
     error = capsys.readouterr().err
     assert said in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_said(tmp_path, capsys):
+    pytest.importorskip("rerun", reason="rerun-sdk is not installed")
+    from erd_ros import cli
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        words = ["demo", "--web", "--web-port", str(port), "--out", str(tmp_path)]
+        assert cli.main(words) == 1
+    assert f"port {port} is taken" in capsys.readouterr().err
 
 
 def test_video_of_one_real_person_has_an_adults_size(tmp_path, shared_media):

@@ -1,9 +1,6 @@
-"""What the command line asks to be played and where to watch it, checked before anything starts."""
+"""What the command line asks to be played, checked before anything starts."""
 
 import argparse
-import importlib.util
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +10,7 @@ import numpy as np
 from erd_ros.demo.bag import bag_topics
 from erd_ros.demo.calibration import camera_from_file
 from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, SyntheticSource
-from erd_ros.errors import BackendError, InputError
+from erd_ros.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -85,30 +82,3 @@ def _bag(arguments: argparse.Namespace) -> Playback:
 
 def _absolute(path: Path | None) -> str:
     return "" if path is None else str(path.resolve())
-
-
-def viewer_of(arguments: argparse.Namespace) -> str:
-    """rerun, web, rviz or none. Raises BackendError when the one asked for is not installed."""
-    if arguments.headless or arguments.viewer == "none":
-        return "none"
-    if arguments.web or arguments.viewer == "rerun":
-        require("rerun", "this viewer", "erd_ros[viewer]")
-        return "web" if arguments.web else "rerun"
-    rviz = shutil.which("rviz2") is not None
-    if arguments.viewer == "rviz":
-        if not rviz:
-            raise BackendError("rviz2 is not on the PATH; source your ROS, or use --viewer rerun")
-        return "rviz"
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return "none"
-    if importlib.util.find_spec("rerun") is not None:
-        return "rerun"
-    return "rviz" if rviz else "none"
-
-
-def require(module: str, purpose: str, extra: str) -> None:
-    """Raises BackendError when a module is not installed; ``extra`` is what brings it."""
-    if importlib.util.find_spec(module) is None:
-        raise BackendError(
-            f"{purpose} needs {module}, which is not installed; `pip install '{extra}'`"
-        )

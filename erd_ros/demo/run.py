@@ -10,10 +10,11 @@ from rich.console import Console
 
 from erd_ros.demo.figures import errors_against, figures, truth_of_published
 from erd_ros.demo.picture import save_picture
-from erd_ros.demo.playback import Playback, playback_of, require, viewer_of
-from erd_ros.demo.processes import Processes, processes, share_file
+from erd_ros.demo.playback import Playback, playback_of
+from erd_ros.demo.processes import Processes, processes
 from erd_ros.demo.recording import Recording
 from erd_ros.demo.tables import tables
+from erd_ros.demo.viewers import require, start_viewer, viewer_of
 from erd_ros.errors import BackendError
 from erd_ros.report import write_json
 from erd_ros.synthetic import SyntheticConfig, synthesise
@@ -45,9 +46,9 @@ def run_demo(arguments: argparse.Namespace) -> None:
 def _about_viewer(viewer: str, web_port: int) -> str:
     return {
         "none": "none (no screen, none installed, or not wanted; --web serves a page)",
-        "web": f"web page at http://localhost:{web_port}/?url=rerun%2Bhttp://localhost:"
+        "web": f"web page at http://127.0.0.1:{web_port}/?url=rerun%2Bhttp://127.0.0.1:"
         f"{web_port + 1}/proxy ; Ctrl-C ends",
-        "rerun": "Rerun's window; Ctrl-C here ends",
+        "rerun": "Rerun's window; closing it, or Ctrl-C here, ends",
         "rviz": "RViz; closing it, or Ctrl-C here, ends",
     }[viewer]
 
@@ -59,7 +60,7 @@ def _play(
     with processes() as group:
         _start(group, arguments, playback, viewer, recording_file)
         try:
-            group.wait_for_any("player", "rviz2")
+            group.wait_for_any("player", "rviz2", "rerun")
             time.sleep(_LAST_ANSWER_S)
             interrupted = False
         except KeyboardInterrupt:
@@ -85,12 +86,7 @@ def _start(
 ) -> None:
     people = ("-r", f"people:={_PEOPLE}")
     group.start_node("recorder", {"path": str(recording_file.resolve())}, *people)
-    if viewer in ("web", "rerun"):
-        port = arguments.web_port if viewer == "web" else 0
-        group.start_node("viewer", {"web_port": port}, *people)
-    if viewer == "rviz":
-        config = share_file("rviz/erd.rviz")
-        group.start("rviz2", ["rviz2", *(["-d", str(config)] if config else [])])
+    start_viewer(group, viewer, arguments.web_port, _PEOPLE)
     node = {
         "input": playback.input,
         "model": str(Path(arguments.model).resolve()) if arguments.model else "",

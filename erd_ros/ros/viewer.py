@@ -3,9 +3,12 @@
 Topics: ``people``, ``camera_info``, ``image``. The time shown is the messages' stamp.
 """
 
+import socket
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import rerun as rr
@@ -28,18 +31,16 @@ NODE_NAME = "viewer"
 _TIMELINE = "stamp"
 _CAMERA = "world/camera"
 _PEOPLE = "world/people"
-# The browser and the window keep this much, and forget the oldest.
-_MEMORY = "500MB"
+_PATIENCE_S = 20.0
 _BONE_RADIUS_M, _JOINT_RADIUS_M = 0.02, 0.035
 
 
 class Viewer(Node):
-    """Logs messages to Rerun; parameter ``web_port``: of the page, 0 = open a window instead."""
+    """Logs messages to Rerun; parameter ``server``: its address, empty = open a window."""
 
     def __init__(self) -> None:
         super().__init__(NODE_NAME)
-        web_port = self.declare_parameter("web_port", 0).value
-        open_rerun(web_port)
+        open_rerun(self.declare_parameter("server", "").value)
         rr.log("world", rr.ViewCoordinates.RDF, static=True)
         self._camera: Camera | None = None
         self._shown: list[str] = []
@@ -108,10 +109,10 @@ class Viewer(Node):
             rr.log(f"{_CAMERA}/image/{name}", rr.LineStrips2D(lines, colors=[colour], radii=2.0))
 
 
-def open_rerun(web_port: int) -> None:
-    """Open Rerun's window, or serve its page on ``web_port`` and the data on the port after it.
+def open_rerun(server: str) -> None:
+    """Send what is logged to a Rerun server, or to a window opened for it when ``server`` is empty.
 
-    Raises InputError when the port cannot be had.
+    Raises InputError when the server does not answer.
     """
     rr.init("erd_ros")
     view = rrb.Horizontal(
@@ -119,22 +120,30 @@ def open_rerun(web_port: int) -> None:
         rrb.Spatial2DView(name="image", origin=f"{_CAMERA}/image"),
     )
     layout = rrb.Blueprint(view, collapse_panels=True)
-    if not web_port:
-        rr.spawn(memory_limit=_MEMORY, hide_welcome_screen=True, default_blueprint=layout)
+    if not server:
+        rr.spawn(hide_welcome_screen=True, default_blueprint=layout)
         return
-    try:
-        rr.serve_web(
-            open_browser=False,
-            web_port=web_port,
-            grpc_port=web_port + 1,
-            default_blueprint=layout,
-            server_memory_limit=_MEMORY,
-        )
-    except RuntimeError as error:
-        raise InputError(
-            f"the page cannot be served on the ports {web_port} and {web_port + 1} ({error}); "
-            "give another --web-port"
-        ) from error
+    _wait_for(server)
+    rr.connect_grpc(server, default_blueprint=layout)
+
+
+def _wait_for(server: str) -> None:
+    """Wait until somebody listens at an address like rerun+http://127.0.0.1:9091/proxy."""
+    address = urlsplit(server)
+    if address.hostname is None or address.port is None:
+        raise InputError(f"server is '{server}', expected e.g. rerun+http://127.0.0.1:9091/proxy")
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            socket.create_connection((address.hostname, address.port), timeout=1).close()
+        except OSError as error:
+            if time.monotonic() > deadline_s:
+                raise InputError(
+                    f"no Rerun at {server} ({error}); start one with `rerun --serve-web`"
+                ) from error
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _set_time(message: Image | Person3DArray) -> None:
