@@ -42,6 +42,7 @@ def ros_environment() -> dict[str, str]:
     if "ROS_DOMAIN_ID" not in environment:
         environment["ROS_DOMAIN_ID"] = str(free_domain())
         environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    environment.setdefault("RUST_LOG", "warn")  # Rerun's
     profile = share_file("config/fastdds.xml")
     if profile is not None:
         environment.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
@@ -126,11 +127,8 @@ class Processes:
         process.wait()
 
     def stop_all(self) -> None:
-        """End whatever still runs."""
-        for process in self._running.values():
-            if process.poll() is None:
-                process.terminate()
-        for process in self._running.values():
+        """End whatever still runs, the last one started first: it may talk to those before it."""
+        for process in reversed(self._running.values()):
             _end(process)
         self._running.clear()
 
