@@ -163,6 +163,12 @@ def test_picture_shows_people_in_their_colours(truth, tmp_path):
         assert near.sum() > 1000
 
 
+def test_skeletons_are_shown_without_images_too(truth, tmp_path):
+    recording = recording_of(truth, images=False)
+    assert best_answer(recording) is not None
+    save_picture(recording, tmp_path / "demo.png", "keypoints of a bag")
+
+
 def test_image_shown_is_of_the_answer_shown(truth):
     recording = recording_of(truth)
     answer = best_answer(recording)

@@ -62,13 +62,13 @@ def save_picture(recording: Recording, path: Path, title: str, truth: Array | No
 
 
 def best_answer(recording: Recording) -> int | None:
-    """The answer to show: an image of it was kept, most people in it, most keypoints seen."""
+    """The answer to show: its image was kept, if any was, most people and keypoints seen."""
     placed = np.isfinite(recording.joints).all((1, 2))
     answers = len(recording.answered_ns)
     people = np.bincount(recording.message[placed], minlength=answers).astype(float)
     seen = (recording.scores > 0).mean(1)
     keypoints = np.bincount(recording.message[placed], seen[placed], minlength=answers)
-    kept = np.isin(recording.answered_ns, recording.images_ns)
+    kept = np.isin(recording.answered_ns, recording.images_ns) | (len(recording.images_ns) == 0)
     merit = np.where(kept, people + keypoints / 100, -1)
     if not answers or merit.max() <= 0:
         return None
@@ -89,7 +89,10 @@ def _rows_at(recording: Recording, answer: int | None) -> NDArray[np.int64]:
 def _draw_image(axes: Axes, recording: Recording, shown: Sequence[str], answer: int | None) -> None:
     axes.set_axis_off()
     if answer is None:
-        axes.set_title("no image in which somebody was placed")
+        axes.set_title("nobody was placed")
+        return
+    if not len(recording.images_ns):
+        axes.set_title("no images were published")
         return
     stamp = recording.answered_ns[answer]
     image = from_jpeg(recording.image(int(np.flatnonzero(recording.images_ns == stamp)[0])))
