@@ -40,8 +40,9 @@ def play(name: str, media: str) -> None:
     words = [word.format(media=media) for word in RUNS[name][1]]
     out = Path("runs") / name
     figures = RESULTS.relative_to(ROOT) / f"{name}.json"
-    demo = ["-m", "erd_ros.cli", "demo", "--headless", "--out", str(out), "--json", str(figures)]
-    subprocess.run([sys.executable, *demo, *words], cwd=ROOT, check=True)
+    erd = Path(sys.executable).with_name("erd")
+    demo = [erd, "demo", "--headless", "--out", out, "--json", figures]
+    subprocess.run([*demo, *words], cwd=ROOT, check=True)
     with Image.open(ROOT / out / "demo.png") as picture:
         # A palette makes a third of the file and looks the same.
         picture.convert("RGB").quantize(256).save(RESULTS / f"{name}.png", optimize=True)
@@ -55,11 +56,10 @@ def section(name: str) -> str:
     """Heading, command, table and picture of one run, from its JSON file."""
     written = json.loads((RESULTS / f"{name}.json").read_text())
     found, latency = written["figures"], written["figures"]["latency_s"]
-    command = written["command"].replace("cli.py", "erd", 1)
     lines = [
         f"### {RUNS[name][0]}",
         "",
-        f"Written by `{command}`.",
+        f"Written by `{written['command']}`.",
         "",
         f"{found['source'][0].upper()}{found['source'][1:]}. {found['frames_published']} frames, "
         f"{found['frames_dropped']} dropped, at {found['rate_hz']:.1f} Hz; latency in the node "
