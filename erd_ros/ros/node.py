@@ -1,26 +1,22 @@
 """erd_node: images or keypoints with CameraInfo in, metric skeletons out."""
 
-import signal
 import sys
 import time
 from collections.abc import Sequence
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import ExternalShutdownException
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
-from erd_ros.errors import ErdError, InputError
 from erd_ros.ros.diagnostics import OVERWRITTEN, describe, diagnostic_array, limits
 from erd_ros.ros.mailbox import Mailbox
 from erd_ros.ros.parameters import NodeParameters, declare_parameters
 from erd_ros.ros.pipeline import FrameError, Pipeline
+from erd_ros.ros.process import run_process, spin
 from erd_ros.ros.publishers import Publishers
 from erd_ros.ros.statistics import Statistics
 from erd_ros.runtime import DEFAULT_MODEL, load
@@ -145,42 +141,16 @@ class RunningNode:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop; 0 then, 1 when it could not start."""
-    try:
-        _initialise(args)
-        _run()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except ErdError as error:
-        get_logger(NODE_NAME).fatal(str(error))
-        return 1
-    except RuntimeError:
-        if rclpy.ok():
-            raise
-        # SIGTERM came while the topics were being opened: rclpy had closed its context already.
-    finally:
-        rclpy.try_shutdown()
-    return 0
+    return run_process(NODE_NAME, args, _run)
 
 
-def _initialise(args: Sequence[str] | None) -> None:
-    try:
-        rclpy.init(args=args)
-    except RuntimeError as error:
-        # What follows are places in the source of rcl.
-        raise InputError(
-            f"ROS refuses the command line: {str(error).split(', at /')[0]}"
-        ) from error
-
-
-def _run() -> None:
+def _run(told: Event) -> None:
     node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
     try:
         running = RunningNode(node, declare_parameters(node))
         try:
-            rclpy.spin(node)
+            spin(node, told)
         finally:
-            # A terminal and a launch file both send SIGINT: the second must not cut the end short.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
             running.close()
     finally:
         node.destroy_node()

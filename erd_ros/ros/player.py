@@ -12,7 +12,6 @@ from threading import Event
 
 import rclpy
 from rclpy.duration import Duration
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
@@ -21,10 +20,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from erd_ros.demo.bag import bag_topics
 from erd_ros.demo.calibration import camera_from_field_of_view, camera_from_file
 from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, Source, SyntheticSource
-from erd_ros.errors import ErdError, InputError
+from erd_ros.errors import InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.ros.packets import Packet, first_image_size, packets_of_bag, packets_of_source
-from erd_ros.ros.stopping import ros_until_told_to_stop
+from erd_ros.ros.process import run_process
 
 NODE_NAME = "player"
 TOPICS = {"camera_info": CameraInfo, "image": Image, "keypoints": Person2DArray}
@@ -208,13 +207,7 @@ class Player(Node):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Play once; 0 at the end or when told to stop, 1 when the source cannot be used."""
-    with ros_until_told_to_stop(args) as told:
-        try:
-            Player(told).play()
-        except ErdError as error:
-            get_logger(NODE_NAME).fatal(str(error))
-            return 1
-    return 0
+    return run_process(NODE_NAME, args, lambda told: Player(told).play())
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.time import Time
@@ -20,13 +20,13 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from erd_ros.demo.drawing import jpeg
 from erd_ros.demo.recording import Recording
-from erd_ros.errors import ErdError, InputError
+from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray
 from erd_ros.ros.convert import camera_from_info
 from erd_ros.ros.images import rgb_from_image
-from erd_ros.ros.stopping import ros_until_told_to_stop, spin
+from erd_ros.ros.process import run_process, spin
 
 NODE_NAME = "recorder"
 # Images are kept as JPEG, at most this many: then every second one goes, and so on.
@@ -156,15 +156,13 @@ def _nanoseconds(message: CameraInfo | Image | Person3DArray) -> int:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Record until told to stop; 0 when the file was written, 1 when there was nothing to write."""
-    with ros_until_told_to_stop(args) as told:
-        try:
-            recorder = Recorder()
-            spin(recorder, told)
-            recorder.recording().save(recorder.path)
-        except ErdError as error:
-            get_logger(NODE_NAME).fatal(str(error))
-            return 1
-    return 0
+    return run_process(NODE_NAME, args, _record)
+
+
+def _record(told: Event) -> None:
+    recorder = Recorder()
+    spin(recorder, told)
+    recorder.recording().save(recorder.path)
 
 
 if __name__ == "__main__":

@@ -13,19 +13,18 @@ from urllib.parse import urlsplit
 import numpy as np
 import rerun as rr
 import rerun.blueprint as rrb
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
 from erd_ros.demo.drawing import colour_of, jpeg
-from erd_ros.errors import ErdError, InputError
+from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.ros.convert import camera_from_info
 from erd_ros.ros.images import rgb_from_image
-from erd_ros.ros.stopping import ros_until_told_to_stop, spin
+from erd_ros.ros.process import run_process, spin
 
 NODE_NAME = "viewer"
 _TIMELINE = "stamp"
@@ -153,13 +152,7 @@ def _set_time(message: Image | Person3DArray) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Show until told to stop; 0 then, 1 when the viewer cannot be opened."""
-    with ros_until_told_to_stop(args) as told:
-        try:
-            spin(Viewer(), told)
-        except ErdError as error:
-            get_logger(NODE_NAME).fatal(str(error))
-            return 1
-    return 0
+    return run_process(NODE_NAME, args, lambda told: spin(Viewer(), told))
 
 
 if __name__ == "__main__":
