@@ -3,19 +3,13 @@
 import argparse
 from pathlib import Path
 
-from erd_ros.commands.train import default_data
+from erd_ros.commands.train import add_data
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("model", metavar="MODEL.onnx", type=Path, help="file of `erd export`")
-    parser.add_argument(
-        "--data",
-        metavar="DIR",
-        type=Path,
-        default=default_data(),
-        help="folder with the motion capture (default: data/ in ERD_DATA, or %(default)s)",
-    )
+    add_data(parser)
     parser.add_argument(
         "--sources",
         metavar="NAME",

@@ -8,13 +8,7 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("config", metavar="CONFIG", type=Path, help="YAML file, see config/train/")
-    parser.add_argument(
-        "--data",
-        metavar="DIR",
-        type=Path,
-        default=default_data(),
-        help="folder with the motion capture (default: data/ in ERD_DATA, or %(default)s)",
-    )
+    add_data(parser)
     parser.add_argument(
         "--out", metavar="RUN", type=Path, required=True, help="folder for checkpoints and history"
     )
@@ -26,9 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def default_data() -> Path:
-    """Where the motion capture is expected: beside the checkout unless ERD_DATA says otherwise."""
-    return Path(os.environ.get("ERD_DATA", "../shared")) / "data"
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """``--data``: the motion capture, beside the checkout unless ERD_DATA says otherwise."""
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        default=Path(os.environ.get("ERD_DATA", "../shared")) / "data",
+        help="folder with the motion capture (default: data/ in ERD_DATA, or %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

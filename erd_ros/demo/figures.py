@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.demo.recording import Recording
+from erd_ros.metrics import mpjpe_mm, mrpe_mm
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import Skeleton
 from erd_ros.synthetic import ANKLE_HEIGHT
@@ -166,14 +167,13 @@ def errors_against(recording: Recording, truth: Array) -> Mapping[str, float]:
     rays = joints[:, None, 0, :2] / joints[:, None, 0, 2:]
     true_rays = candidates[:, :, 0, :2] / candidates[:, :, 0, 2:]
     nearest = np.linalg.norm(rays - true_rays, axis=-1).argmin(1)
-    offset = joints - candidates[np.arange(len(placed)), nearest]
-
-    def mean_mm(error: Array) -> float:
-        return float(1000 * np.linalg.norm(error, axis=-1).mean())
-
+    true_joints = candidates[np.arange(len(placed)), nearest]
+    root, true_root = joints[:, 0], true_joints[:, 0]
     return {
-        "mpjpe_mm": mean_mm(offset - offset[:, :1]),
-        "mrpe_mm": mean_mm(offset[:, 0]),
-        "absolute_mpjpe_mm": mean_mm(offset),
+        "mpjpe_mm": float(
+            mpjpe_mm(joints - root[:, None], true_joints - true_root[:, None]).mean()
+        ),
+        "mrpe_mm": float(mrpe_mm(root, true_root).mean()),
+        "absolute_mpjpe_mm": float(mpjpe_mm(joints, true_joints).mean()),
         "persons_compared": float(len(placed)),
     }

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -161,6 +161,6 @@ def _finish(model: ErdModel, validation: Batch, artifact: Artifact, out: Path) -
     errors = _errors_mm(model, validation, model.config.steps)
     steps = min(range(len(errors)), key=errors.__getitem__)
     training = {**artifact.training, "validation_mpjpe_mm": errors}
-    final = Artifact(artifact.name, artifact.skeleton, steps, training=training)
+    final = replace(artifact, steps=steps, training=training)
     save_model(out / FINAL, model.with_steps(steps), final)
     return out / FINAL
