@@ -1,4 +1,4 @@
-"""What the demo can play: the synthetic sequence, a video file, a camera. (Bags: ros/bag.py.)
+"""What the demo can play: the synthetic sequence, a video file, a camera. (Bags: bag.py.)
 
 A source is opened, and so checked, when it is made; the errors name the value and the way out.
 """

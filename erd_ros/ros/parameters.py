@@ -58,9 +58,7 @@ class NodeParameters:
         Limits(choices=("image", "keypoints")),
     )
     model: str = _parameter("", "path of the model file; empty = the one in the package")
-    device: str = _parameter(
-        "cpu", "where the model runs, as its backend names it, e.g. `cpu` or `cuda:0`"
-    )
+    device: str = _parameter("cpu", "where the model runs, as its backend names it: so far `cpu`")
     threads: int = _parameter(1, "threads of the model's backend", _in_unit("", 1, 64))
     detector: str = _parameter(
         "mediapipe", "2D detector, for `input: image`", Limits(choices=tuple(DETECTORS))
