@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from erd_ros import layouts
 from erd_ros.errors import InputError
 
 
@@ -71,172 +72,22 @@ def _mirrored(name: str) -> str:
     return name
 
 
-def _skeleton(name: str, *rows: tuple[str, str | None]) -> Skeleton:
+def _skeleton(name: str, rows: layouts.Rows) -> Skeleton:
     names = tuple(row[0] for row in rows)
     parents = tuple(-1 if row[1] is None else names.index(row[1]) for row in rows)
     return Skeleton(name, names, parents)
 
 
-H36M17 = _skeleton(
-    "h36m17",
-    ("pelvis", None),
-    ("right_hip", "pelvis"),
-    ("right_knee", "right_hip"),
-    ("right_ankle", "right_knee"),
-    ("left_hip", "pelvis"),
-    ("left_knee", "left_hip"),
-    ("left_ankle", "left_knee"),
-    ("spine", "pelvis"),
-    ("thorax", "spine"),
-    ("neck_nose", "thorax"),
-    ("head_top", "neck_nose"),
-    ("left_shoulder", "thorax"),
-    ("left_elbow", "left_shoulder"),
-    ("left_wrist", "left_elbow"),
-    ("right_shoulder", "thorax"),
-    ("right_elbow", "right_shoulder"),
-    ("right_wrist", "right_elbow"),
-)
+H36M17 = _skeleton("h36m17", layouts.H36M17)
+COCO17 = _skeleton("coco17", layouts.COCO17)
+OPENPOSE18 = _skeleton("openpose18", layouts.OPENPOSE18)
+BODY25 = _skeleton("body25", layouts.BODY25)
+HALPE26 = _skeleton("halpe26", layouts.HALPE26)
+BLAZEPOSE33 = _skeleton("blazepose33", layouts.BLAZEPOSE33)
+HUMANEVA15 = _skeleton("humaneva15", layouts.HUMANEVA15)
+MPI_INF_3DHP28 = _skeleton("mpi_inf_3dhp28", layouts.MPI_INF_3DHP28)
 
-COCO17 = _skeleton(
-    "coco17",
-    ("nose", None),
-    ("left_eye", "nose"),
-    ("right_eye", "nose"),
-    ("left_ear", "left_eye"),
-    ("right_ear", "right_eye"),
-    ("left_shoulder", "nose"),
-    ("right_shoulder", "nose"),
-    ("left_elbow", "left_shoulder"),
-    ("right_elbow", "right_shoulder"),
-    ("left_wrist", "left_elbow"),
-    ("right_wrist", "right_elbow"),
-    ("left_hip", "left_shoulder"),
-    ("right_hip", "right_shoulder"),
-    ("left_knee", "left_hip"),
-    ("right_knee", "right_hip"),
-    ("left_ankle", "left_knee"),
-    ("right_ankle", "right_knee"),
-)
-
-OPENPOSE18 = _skeleton(
-    "openpose18",
-    ("nose", "neck"),
-    ("neck", None),
-    ("right_shoulder", "neck"),
-    ("right_elbow", "right_shoulder"),
-    ("right_wrist", "right_elbow"),
-    ("left_shoulder", "neck"),
-    ("left_elbow", "left_shoulder"),
-    ("left_wrist", "left_elbow"),
-    ("right_hip", "neck"),
-    ("right_knee", "right_hip"),
-    ("right_ankle", "right_knee"),
-    ("left_hip", "neck"),
-    ("left_knee", "left_hip"),
-    ("left_ankle", "left_knee"),
-    ("right_eye", "nose"),
-    ("left_eye", "nose"),
-    ("right_ear", "right_eye"),
-    ("left_ear", "left_eye"),
-)
-
-BODY25 = _skeleton(
-    "body25",
-    ("nose", "neck"),
-    ("neck", "pelvis"),
-    ("right_shoulder", "neck"),
-    ("right_elbow", "right_shoulder"),
-    ("right_wrist", "right_elbow"),
-    ("left_shoulder", "neck"),
-    ("left_elbow", "left_shoulder"),
-    ("left_wrist", "left_elbow"),
-    ("pelvis", None),
-    ("right_hip", "pelvis"),
-    ("right_knee", "right_hip"),
-    ("right_ankle", "right_knee"),
-    ("left_hip", "pelvis"),
-    ("left_knee", "left_hip"),
-    ("left_ankle", "left_knee"),
-    ("right_eye", "nose"),
-    ("left_eye", "nose"),
-    ("right_ear", "right_eye"),
-    ("left_ear", "left_eye"),
-    ("left_big_toe", "left_ankle"),
-    ("left_small_toe", "left_big_toe"),
-    ("left_heel", "left_ankle"),
-    ("right_big_toe", "right_ankle"),
-    ("right_small_toe", "right_big_toe"),
-    ("right_heel", "right_ankle"),
-)
-
-HALPE26 = _skeleton(
-    "halpe26",
-    ("nose", "neck"),
-    ("left_eye", "nose"),
-    ("right_eye", "nose"),
-    ("left_ear", "left_eye"),
-    ("right_ear", "right_eye"),
-    ("left_shoulder", "neck"),
-    ("right_shoulder", "neck"),
-    ("left_elbow", "left_shoulder"),
-    ("right_elbow", "right_shoulder"),
-    ("left_wrist", "left_elbow"),
-    ("right_wrist", "right_elbow"),
-    ("left_hip", "pelvis"),
-    ("right_hip", "pelvis"),
-    ("left_knee", "left_hip"),
-    ("right_knee", "right_hip"),
-    ("left_ankle", "left_knee"),
-    ("right_ankle", "right_knee"),
-    ("head_top", "nose"),
-    ("neck", "pelvis"),
-    ("pelvis", None),
-    ("left_big_toe", "left_ankle"),
-    ("right_big_toe", "right_ankle"),
-    ("left_small_toe", "left_big_toe"),
-    ("right_small_toe", "right_big_toe"),
-    ("left_heel", "left_ankle"),
-    ("right_heel", "right_ankle"),
-)
-
-BLAZEPOSE33 = _skeleton(
-    "blazepose33",
-    ("nose", None),
-    ("left_eye_inner", "nose"),
-    ("left_eye", "left_eye_inner"),
-    ("left_eye_outer", "left_eye"),
-    ("right_eye_inner", "nose"),
-    ("right_eye", "right_eye_inner"),
-    ("right_eye_outer", "right_eye"),
-    ("left_ear", "left_eye_outer"),
-    ("right_ear", "right_eye_outer"),
-    ("left_mouth", "nose"),
-    ("right_mouth", "nose"),
-    ("left_shoulder", "nose"),
-    ("right_shoulder", "nose"),
-    ("left_elbow", "left_shoulder"),
-    ("right_elbow", "right_shoulder"),
-    ("left_wrist", "left_elbow"),
-    ("right_wrist", "right_elbow"),
-    ("left_pinky", "left_wrist"),
-    ("right_pinky", "right_wrist"),
-    ("left_index", "left_wrist"),
-    ("right_index", "right_wrist"),
-    ("left_thumb", "left_wrist"),
-    ("right_thumb", "right_wrist"),
-    ("left_hip", "left_shoulder"),
-    ("right_hip", "right_shoulder"),
-    ("left_knee", "left_hip"),
-    ("right_knee", "right_hip"),
-    ("left_ankle", "left_knee"),
-    ("right_ankle", "right_knee"),
-    ("left_heel", "left_ankle"),
-    ("right_heel", "right_ankle"),
-    ("left_foot_index", "left_ankle"),
-    ("right_foot_index", "right_ankle"),
-)
-
+# What detectors give; the layouts of data sets are for their readers alone.
 SKELETONS = {
     skeleton.name: skeleton
     for skeleton in (H36M17, COCO17, OPENPOSE18, BODY25, HALPE26, BLAZEPOSE33)
@@ -256,7 +107,8 @@ def skeleton_by_name(name: str) -> Skeleton:
 # How a joint that the source lacks is built: alternatives in order of preference, each a weighted
 # mean of other joints. The neck of OpenPose and Halpe is the midpoint of the shoulders by their
 # own definition, and so stands for the thorax. neck_nose, the base of the skull in the motion
-# capture that the model learns from, lies halfway from there to the ears.
+# capture that the model learns from, is MPI-INF-3DHP's head, and lies halfway from the shoulders
+# to the ears.
 _HIPS = {"left_hip": 0.5, "right_hip": 0.5}
 _SHOULDERS = {"left_shoulder": 0.5, "right_shoulder": 0.5}
 _DERIVED: dict[str, tuple[dict[str, float], ...]] = {
@@ -268,6 +120,7 @@ _DERIVED: dict[str, tuple[dict[str, float], ...]] = {
         {"left_hip": 0.25, "right_hip": 0.25, "left_shoulder": 0.25, "right_shoulder": 0.25},
     ),
     "neck_nose": (
+        {"head": 1.0},
         {"left_ear": 0.25, "right_ear": 0.25, "left_shoulder": 0.25, "right_shoulder": 0.25},
     ),
 }

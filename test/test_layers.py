@@ -12,13 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "skeleton", "pose", "artifact"}
+CORE = {"errors", "layouts", "skeleton", "pose", "artifact"}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
     "": set(),  # erd_ros/__init__.py: the installed folder is shared with the generated messages
     "errors": set(),
-    "skeleton": {"errors"},
+    "layouts": set(),
+    "skeleton": {"errors", "layouts"},
     "pose": {"errors", "skeleton"},
     "artifact": {"errors", "skeleton"},
     "geometry": CORE,
