@@ -46,6 +46,56 @@ def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     return mean_right_x + mean_x * depth, mean_right_y + mean_y * depth, depth
 
 
+def solve_root_weak_perspective(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Root (x, y, z), each (...), as if all joints had one depth; arguments of ``solve_root``.
+
+    Mehta et al. 2017 ("Monocular 3D human pose estimation in the wild using improved CNN
+    supervision") and its supplement, the "Mehta" of AbsPoseLifter table 3. With the weighted means
+    k of the rays k_i and p of the joints p_i,
+
+        z = sqrt(sum_i w_i |p_i[xy] - p[xy]|^2) / sqrt(sum_i w_i |k_i - k|^2),
+        (x, y) = z k - p[xy].
+
+    That z is the least-squares depth but for the cosines between p_i - p and k_i - k, which are
+    taken as 1: noise in the rays brings the root nearer. Without weight anywhere, or with one joint
+    alone, the depth is 0.
+    """
+    share = weights / weights.sum(-1).clip(min=_SMALLEST_SPREAD)[..., None]
+    mean_ray_x, mean_ray_y = _mean(share, rays[..., 0]), _mean(share, rays[..., 1])
+    mean_x, mean_y = _mean(share, joints[..., 0]), _mean(share, joints[..., 1])
+    spread_of_rays = _spread(share, rays[..., 0], rays[..., 1], mean_ray_x, mean_ray_y)
+    spread_of_joints = _spread(share, joints[..., 0], joints[..., 1], mean_x, mean_y)
+    # The root of the quotient, written so that its gradient is finite where both spreads are 0.
+    product = spread_of_joints * spread_of_rays
+    depth = spread_of_joints / product.clip(min=_SMALLEST_SPREAD) ** 0.5
+    return mean_ray_x * depth - mean_x, mean_ray_y * depth - mean_y, depth
+
+
+def _mean(share: Any, values: Any) -> Any:
+    return (share * values).sum(-1)
+
+
+def _spread(share: Any, x: Any, y: Any, mean_x: Any, mean_y: Any) -> Any:
+    offset_x, offset_y = x - mean_x[..., None], y - mean_y[..., None]
+    return (share * (offset_x * offset_x + offset_y * offset_y)).sum(-1)
+
+
+def root_from_depth(root_ray: ArrayLike, depth: ArrayLike) -> NDArray[np.float64]:
+    """Root (..., 3), metres, camera frame, of which the depth was estimated.
+
+    root_ray  (..., 2) normalised image coordinates (r - c) / alpha of the root
+    depth     (...) metres: alpha times the canonical root depth (AbsPoseLifter eq. 6)
+
+    AbsPoseLifter eq. 5. Raises InputError for shapes that do not fit each other.
+    """
+    root_ray, depth = np.asarray(root_ray, np.float64), np.asarray(depth, np.float64)
+    if root_ray.shape != (*depth.shape, 2):
+        raise InputError(
+            f"root_ray {root_ray.shape} and depth {depth.shape}: expected (..., 2) and (...)"
+        )
+    return np.concatenate([root_ray * depth[..., None], depth[..., None]], -1)
+
+
 def root_from_rays(
     rays: ArrayLike, joints: ArrayLike, weights: ArrayLike | None = None
 ) -> NDArray[np.float64]:
@@ -73,3 +123,6 @@ def root_from_rays(
     joints = np.where(usable[..., None], joints, 0)
     root = np.stack(solve_root(rays, joints, weights), -1)
     return np.where((usable.sum(-1) >= 2)[..., None], root, np.nan)
+
+
+ROOT_SOLVERS = {"perspective": solve_root, "weak_perspective": solve_root_weak_perspective}
