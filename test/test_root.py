@@ -184,7 +184,7 @@ def test_weak_perspective_gets_better_with_distance_on_the_optical_axis():
     _, joints, _, _ = random_people(np.random.default_rng(8), 200)
     medians = []
     for distance in (3.0, 30.0, 300.0):
-        points = joints + [0, 0, distance]
+        points = joints + np.array([0, 0, distance])
         rays = points[..., :2] / points[..., 2:]
         depth = solve_root_weak_perspective(rays, joints, np.ones(rays.shape[:2]))[2]
         medians.append(np.median(np.abs(depth / distance - 1)))
