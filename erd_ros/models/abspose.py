@@ -1,0 +1,66 @@
+"""The lifter of the AbsPoseLifter paper (Chang et al. 2019), section 3.2."""
+
+import torch
+from torch import Tensor, nn
+
+from erd_ros.errors import InputError
+from erd_ros.models.linear import LifterConfig, LifterShape
+
+# Standard deviation of the first weights in the authors' code, juyongchang/PoseLifter.
+_WEIGHT_DEVIATION = 0.001
+
+
+class AbsPoseLifter(nn.Module):
+    """Keypoints to canonical root depth and pose; the paper's width is 4096, it has 2 blocks.
+
+    Its last layer gives 3J - 2 numbers: the root's depth, then the other joints relative to it.
+    Raises InputError for a shape with several roots, for which the layer has no place.
+    """
+
+    def __init__(self, shape: LifterShape, config: LifterConfig) -> None:
+        super().__init__()
+        if shape.outputs != 3:
+            raise InputError(
+                f"the lifter of AbsPoseLifter gives 3 numbers per joint, not {shape.outputs}; "
+                "use one root or another lifter"
+            )
+        self.root = shape.parents.index(-1)
+        inputs = shape.joints * shape.channels + shape.context
+        self.network = nn.Sequential(
+            _linear(inputs, config.width),
+            *(_Block(config.width, config.dropout) for _ in range(config.blocks)),
+            _linear(config.width, 3 * shape.joints - 2),
+        )
+
+    def forward(self, features: Tensor, context: Tensor) -> Tensor:
+        """Pose (N, J, 3), standardised, of features (N, J, channels), context (N, C).
+
+        The root's row is (0, 0, depth).
+        """
+        numbers: Tensor = self.network(torch.cat([features.flatten(1), context], -1))
+        depth, relative = numbers[:, None, :1], numbers[:, 1:].reshape(len(numbers), -1, 3)
+        root = torch.cat([torch.zeros_like(depth), torch.zeros_like(depth), depth], -1)
+        return torch.cat([relative[:, : self.root], root, relative[:, self.root :]], 1)
+
+
+class _Block(nn.Module):
+    """Twice batch normalisation, dropout, ReLU and a linear layer; added to what comes in."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*_hidden(width, dropout), *_hidden(width, dropout))
+
+    def forward(self, features: Tensor) -> Tensor:
+        refined: Tensor = features + self.layers(features)
+        return refined
+
+
+def _hidden(width: int, dropout: float) -> list[nn.Module]:
+    return [nn.BatchNorm1d(width), nn.Dropout(dropout), nn.ReLU(), _linear(width, width)]
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    linear = nn.Linear(inputs, outputs)
+    nn.init.normal_(linear.weight, std=_WEIGHT_DEVIATION)
+    nn.init.zeros_(linear.bias)
+    return linear
