@@ -1,0 +1,147 @@
+"""The .npz layout that holds the clips of one source; docs/data.md describes it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erd_ros.errors import InputError
+from erd_ros.mocap.clip import Cameras, Clip
+from erd_ros.skeleton import H36M17
+
+Arrays = dict[str, NDArray[np.generic]]
+
+_JOINT_NAMES = tuple(
+    name.replace("right_", "r_").replace("left_", "l_") for name in H36M17.joint_names
+)
+
+
+def write_clips(path: Path, clips: Sequence[Clip], origin: str) -> None:
+    """Write clips of one frame rate to an .npz file; ``origin`` says where they are from.
+
+    Keypoints and cameras are written where all clips have them. Raises InputError for no clip,
+    clips of several frame rates, or of which some alone have keypoints or cameras, or others.
+    """
+    rates = {clip.frames_per_second for clip in clips}
+    if len(rates) != 1:
+        raise InputError(
+            f"clips of {len(rates)} frame rates, expected one: {', '.join(map(str, sorted(rates)))}"
+        )
+    arrays = _poses(clips) | _keypoints(clips) | _cameras(clips)
+    arrays |= {
+        "clip_source": np.array([origin] * len(clips)),
+        "joint_names": np.array(_JOINT_NAMES),
+        "fps": np.array(rates.pop(), np.float32),
+        "up_axis": np.array("z"),
+        "unit": np.array("m"),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error}") from error
+
+
+def _poses(clips: Sequence[Clip]) -> Arrays:
+    frames = [len(clip.positions_in_world) for clip in clips]
+    return {
+        "positions": np.concatenate([clip.positions_in_world for clip in clips]),
+        "clip_id": np.repeat(np.arange(len(clips), dtype=np.int32), frames),
+        "clip_name": np.array([clip.name for clip in clips]),
+        "clip_subject": np.array([clip.subject for clip in clips]),
+        "clip_action": np.array([clip.action for clip in clips]),
+        "clip_split": np.array([clip.split for clip in clips]),
+    }
+
+
+def _keypoints(clips: Sequence[Clip]) -> Arrays:
+    keypoints = [clip.keypoints for clip in clips if clip.keypoints is not None]
+    _check_alike("keypoints", clips, [each.shape[1] for each in keypoints])
+    return {"keypoints": np.concatenate(keypoints)} if keypoints else {}
+
+
+def _cameras(clips: Sequence[Clip]) -> Arrays:
+    cameras = [clip.cameras for clip in clips if clip.cameras is not None]
+    _check_alike("cameras", clips, [len(each.names) for each in cameras])
+    if not cameras:
+        return {}
+    return {
+        "camera_name": np.array([each.names for each in cameras]),
+        "camera_rotation": np.stack([each.rotation_world_to_camera for each in cameras]),
+        "camera_translation": np.stack([each.translation for each in cameras]),
+        "camera_intrinsics": np.stack([each.intrinsics for each in cameras]),
+        "camera_distortion": np.stack([each.distortion for each in cameras]),
+    }
+
+
+def _check_alike(what: str, clips: Sequence[Clip], counts: Sequence[int]) -> None:
+    if counts and (len(counts) != len(clips) or len(set(counts)) != 1):
+        raise InputError(
+            f"{len(counts)} of {len(clips)} clips have {what}, of {sorted(set(counts))} cameras; "
+            "expected all or none, of as many cameras each"
+        )
+
+
+def read_clips(path: Path) -> tuple[Clip, ...]:
+    """Read what ``write_clips`` wrote, and the motion capture of docs/training.md.
+
+    Raises InputError for a file that is missing or of another layout.
+    """
+    arrays = read_arrays(path)
+    try:
+        fps = float(arrays["fps"])
+        return tuple(_clip(arrays, index, fps) for index in range(len(arrays["clip_name"])))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(f"motion capture file {path} lacks or contradicts {error}") from error
+
+
+def _clip(arrays: Arrays, index: int, fps: float) -> Clip:
+    frames = arrays["clip_id"] == index
+    cameras = None
+    if "camera_name" in arrays:
+        cameras = Cameras(
+            tuple(arrays["camera_name"][index].tolist()),
+            arrays["camera_rotation"][index],
+            arrays["camera_translation"][index],
+            arrays["camera_intrinsics"][index],
+            arrays["camera_distortion"][index],
+        )
+    return Clip(
+        str(arrays["clip_name"][index]),
+        str(arrays["clip_subject"][index]),
+        str(arrays["clip_action"][index]),
+        str(arrays["clip_split"][index]),
+        arrays["positions"][frames],
+        fps,
+        arrays["keypoints"][frames] if "keypoints" in arrays else None,
+        cameras,
+    )
+
+
+def read_arrays(path: Path) -> Arrays:
+    """All arrays of a file, after its joints, unit and up axis are checked. Raises InputError."""
+    if not path.is_file():
+        raise InputError(
+            f"motion capture file {path} does not exist; name the folder that holds it with "
+            "--data or the environment variable ERD_DATA"
+        )
+    try:
+        # Opened here: np.load leaves a file open that turns out not to be an archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays: Arrays = dict(archive)
+        names = tuple(arrays["joint_names"].tolist())
+        stated = (str(arrays["up_axis"]), str(arrays["unit"]))
+    except (BadZipFile, ValueError, KeyError, OSError, EOFError) as error:
+        raise InputError(f"motion capture file {path} cannot be read: {error}") from error
+    if names != _JOINT_NAMES or stated != ("z", "m"):
+        raise InputError(
+            f"{path} has joints {names}, up axis and unit {stated}; "
+            f"expected {_JOINT_NAMES}, ('z', 'm')"
+        )
+    return arrays

@@ -1,0 +1,128 @@
+"""MPI-INF-3DHP's training sequences (Mehta et al., 3DV 2017), as the data set comes.
+
+``S*/Seq*/annot.mat`` holds 28 joints in each camera's frame in millimetres, ``camera.calibration``
+beside it where the cameras stand. The joints are ``annot3``: ``univ_annot3`` is scaled to one
+stature and matches no image. The test sequences state no extrinsics and are not read.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from erd_ros.errors import InputError
+from erd_ros.mocap.clip import Array, Cameras, Clip, measured_joints, turned_up
+from erd_ros.mocap.options import ReaderOptions, files_below
+from erd_ros.mocap.text import Lines
+from erd_ros.skeleton import MPI_INF_3DHP28
+
+# mpii_get_sequence_info.m: these were filmed at 50 Hz, the others at 25.
+_FAST = {"S1_Seq2", "S3_Seq1", "S3_Seq2", "S5_Seq1", "S5_Seq2"}
+_HEADER = "Skeletool Camera Calibration File V1.0"
+_BROKEN = (
+    ValueError, TypeError, KeyError, IndexError, OSError, EOFError, NotImplementedError,
+    MemoryError, OverflowError, zlib.error, scipy.io.matlab.MatReadError,
+)  # fmt: skip
+
+
+def mpi_inf_3dhp_clips(source: Path, options: ReaderOptions) -> tuple[int, Iterator[Clip]]:
+    """Clips of all ``annot.mat`` below a folder: their number, and one after the other.
+
+    The file's two folders name subject and sequence, "S1" and "Seq1"; the sequence stands for the
+    action. Positions are those of the first camera, turned into the world. Raises InputError for
+    files of another form, annotations as MATLAB 7.3 saves them, and missing calibrations.
+    """
+    paths = [path for path in files_below(source, ".mat") if path.name == "annot.mat"]
+    if not paths:
+        raise InputError(f"{source} holds no annot.mat")
+    return len(paths), map(_clip, paths)
+
+
+def _clip(path: Path) -> Clip:
+    subject, sequence = path.resolve().parts[-3:-1]
+    if not re.fullmatch(r"S\d+", subject) or not re.fullmatch(r"Seq\d+", sequence):
+        raise InputError(f"{path} lies in {subject}/{sequence}, expected S<number>/Seq<number>")
+    index, in_camera = _first_camera(path)
+    cameras = read_calibration(path.with_name("camera.calibration"))
+    if str(index) not in cameras.names:
+        raise InputError(f"{path} is annotated in camera {index}, which the calibration lacks")
+    first = cameras.names.index(str(index))
+    rotation = cameras.rotation_world_to_camera[first]
+    in_world = (in_camera - cameras.translation[first]) @ rotation
+    name = f"{subject}_{sequence}"
+    return Clip(
+        name,
+        subject,
+        sequence,
+        "",
+        measured_joints(in_world, MPI_INF_3DHP28),
+        50.0 if name in _FAST else 25.0,
+        None,
+        cameras,
+    )
+
+
+def _first_camera(path: Path) -> tuple[int, Array]:
+    """The number of the first annotated camera, and joints (F, 28, 3) in it in metres."""
+    try:
+        content = scipy.io.loadmat(path, variable_names=["annot3", "cameras"])
+        annotations = content["annot3"].ravel()[0]
+        index = int(np.ravel(_first(content["cameras"]))[0])
+        joints = np.asarray(annotations, np.float64).reshape(-1, len(MPI_INF_3DHP28), 3)
+    except NotImplementedError as error:
+        raise InputError(
+            f"{path} is a MATLAB 7.3 file; load it in MATLAB and save it again with '-v7'"
+        ) from error
+    except _BROKEN as error:
+        raise InputError(
+            f"{path} cannot be read: {error}; expected annot3, cells of (frames, 84) numbers, and "
+            "cameras"
+        ) from error
+    if not len(joints) or not np.isfinite(joints).all():
+        raise InputError(f"{path}: annot3 has no frame, or numbers that are not finite")
+    return index, joints / 1000
+
+
+def _first(array: Any) -> Any:
+    """The first element of an array, or of the first cell of one."""
+    return array.ravel()[0] if array.size else array
+
+
+def read_calibration(path: Path) -> Cameras:
+    """Read a ``camera.calibration`` file into metres, its world turned to have z up.
+
+    Raises InputError that names the line and what was expected there.
+    """
+    lines = Lines(path)
+    if " ".join(lines.take(f"'{_HEADER}'")) != _HEADER:
+        raise lines.error(f"expected '{_HEADER}'")
+    names, extrinsics, intrinsics = [], [], []
+    while lines.peek():
+        names.append(" ".join(lines.take_keyword("name")))
+        lines.take_keyword("sensor")
+        lines.take_keyword("size")
+        if lines.take_keyword("animated") != ["0"]:
+            raise lines.error("the camera is animated, expected one that stands")
+        intrinsics.append(_matrix(lines, "intrinsic"))
+        extrinsics.append(_matrix(lines, "extrinsic"))
+        if lines.take_keyword("radial")[:1] != ["0"]:
+            raise lines.error("the images have radial distortion, expected those without")
+    if not names:
+        raise lines.error("the file ends without a camera")
+    world_to_camera = np.array(extrinsics)
+    return Cameras(
+        tuple(names),
+        turned_up(world_to_camera[:, :3, :3], "y"),  # the rows are axes in the world
+        world_to_camera[:, :3, 3] / 1000,
+        np.array(intrinsics)[:, :3, :3],
+        np.zeros((len(names), 5)),
+    )
+
+
+def _matrix(lines: Lines, keyword: str) -> Array:
+    words = lines.take_keyword(keyword)
+    return np.array(lines.numbers(words, 16, f"the matrix '{keyword}'")).reshape(4, 4)

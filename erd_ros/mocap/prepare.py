@@ -1,0 +1,105 @@
+"""From a data set's own files to one .npz file that training and evaluation read."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from erd_ros.errors import InputError
+from erd_ros.mocap.amc import asf_amc_clips
+from erd_ros.mocap.archive import write_clips
+from erd_ros.mocap.bvh import bvh_clips
+from erd_ros.mocap.clip import Clip
+from erd_ros.mocap.human36m import human36m_clips
+from erd_ros.mocap.humaneva import humaneva_clips
+from erd_ros.mocap.mpi_inf_3dhp import mpi_inf_3dhp_clips
+from erd_ros.mocap.options import ReaderOptions
+from erd_ros.mocap.splits import with_splits
+
+Reader = Callable[[Path, ReaderOptions], tuple[int, Iterator[Clip]]]
+# Frame times are rounded in files: 120 Hz is written as 0.0083333 s.
+_RATE_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a data set is read, and which of the options its reader takes."""
+
+    read: Reader
+    takes: frozenset[str]
+
+
+SOURCES: Mapping[str, Source] = {
+    "asf-amc": Source(asf_amc_clips, frozenset({"actions", "joints", "up_axis", "source_fps"})),
+    "bvh": Source(bvh_clips, frozenset({"actions", "joints", "unit", "up_axis"})),
+    "human36m": Source(human36m_clips, frozenset({"detections", "cameras"})),
+    "humaneva": Source(humaneva_clips, frozenset({"detections"})),
+    "mpi-inf-3dhp": Source(mpi_inf_3dhp_clips, frozenset()),
+}
+
+
+def prepare(
+    source: str,
+    path: Path,
+    out: Path,
+    options: ReaderOptions,
+    splits: Mapping[str, str],
+    others: str | None,
+    frames_per_second: float = 25.0,
+) -> tuple[Clip, ...]:
+    """Read a data set, resample it, split it by subject and write it to ``out``; its clips.
+
+    source  a key of SOURCES
+    splits  subject to split; subjects not in it are of ``others`` or as the source says
+    Raises InputError for an unknown source, options that its reader does not take, and whatever
+    its files are found to be.
+    """
+    if source not in SOURCES:
+        raise InputError(f"unknown source '{source}'; choose one of {', '.join(SOURCES)}")
+    if out.suffix != ".npz":
+        raise InputError(f"--out is {out}, expected a name that ends in .npz")
+    _check_options(source, options)
+    count, clips = SOURCES[source].read(path, options)
+    resampled = [
+        at_rate(clip, frames_per_second)
+        for clip in tqdm(clips, total=count, desc=source, unit="clip", dynamic_ncols=True)
+    ]
+    assigned = with_splits(resampled, splits, others)
+    write_clips(out, assigned, f"{source}: {path.name}")
+    return assigned
+
+
+def _check_options(source: str, options: ReaderOptions) -> None:
+    takes = SOURCES[source].takes
+    for field in fields(options):
+        if field.name not in takes and getattr(options, field.name) != field.default:
+            raise InputError(
+                f"--{field.name.replace('_', '-')} means nothing to --source {source}, which takes "
+                f"{', '.join('--' + name.replace('_', '-') for name in sorted(takes)) or 'none'}"
+            )
+
+
+def at_rate(clip: Clip, frames_per_second: float) -> Clip:
+    """The clip at a lower frame rate: of each moment the nearest frame there is.
+
+    Frames are chosen, not blended: bones keep their lengths, and keypoints their poses. Raises
+    InputError for a rate above the clip's.
+    """
+    step = clip.frames_per_second / frames_per_second
+    if not 1 - _RATE_TOLERANCE <= step < np.inf:
+        raise InputError(
+            f"'{clip.name}' has {clip.frames_per_second:.4g} frames per second, fewer than the "
+            f"{frames_per_second:.4g} asked for; ask for at most as many with --fps"
+        )
+    frames = len(clip.positions_in_world)
+    moments = np.arange(int(np.floor((frames - 1) / step + 1e-6)) + 1)
+    chosen = np.minimum(np.rint(moments * step).astype(int), frames - 1)
+    keypoints = None if clip.keypoints is None else clip.keypoints[chosen]
+    return replace(
+        clip,
+        positions_in_world=clip.positions_in_world[chosen],
+        frames_per_second=frames_per_second,
+        keypoints=keypoints,
+    )
