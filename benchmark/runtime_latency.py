@@ -21,7 +21,8 @@ from rich.table import Table
 from erd_ros.artifact import Artifact
 from erd_ros.export import export
 from erd_ros.models.checkpoint import save_model
-from erd_ros.models.erd import ErdModel, ModelConfig
+from erd_ros.models.config import ModelConfig
+from erd_ros.models.erd import ErdModel
 from erd_ros.report import write_json
 from erd_ros.runtime import Backend, load
 from erd_ros.skeleton import H36M17
@@ -48,7 +49,7 @@ def random_checkpoint(folder: Path) -> Path:
     """A model of the default size that nobody has trained."""
     config = ModelConfig()
     path = folder / "random.safetensors"
-    model = ErdModel(len(H36M17), config).eval()
+    model = ErdModel(H36M17, config).eval()
     model.pose_mean.uniform_(-0.5, 0.5)  # a body with an extent, so that it has a depth
     model.pose_deviation.fill_(0.01)
     save_model(path, model, Artifact("random", H36M17, config.steps))

@@ -50,6 +50,10 @@ def export(checkpoint: Path, out: Path) -> dict[str, float]:
     Raises ArtifactError, and writes nothing, unless ONNX Runtime's poses equal PyTorch's.
     """
     model, artifact = load_model(checkpoint)
+    if model.config.root == "given":
+        raise ArtifactError(
+            f"{checkpoint} needs the true root, which no robot has; train it with another root"
+        )
     proto = _with_contract(_to_onnx(model), artifact)
     content = proto.SerializeToString()
     if len(content) > LARGEST_FILE:
@@ -89,10 +93,11 @@ def _people(model: ErdModel, size: int, seed: int) -> tuple[FloatArray, FloatArr
     them is so ill determined that the rounding of float32 alone moves it by more than is allowed.
     """
     generator = np.random.default_rng(seed)
-    joints = len(model.pose_mean)
+    joints = len(model.skeleton)
     direction = np.append(generator.uniform(-0.3, 0.3, (size, 2)), np.ones((size, 1)), 1)
     root = direction * generator.uniform(2, 6, (size, 1))
-    points = model.pose_mean.numpy() + generator.normal(0, 0.1, (size, joints, 3)) + root[:, None]
+    poses = model.pose_mean[0].numpy() + generator.normal(0, 0.1, (size, joints, 3))
+    points = poses + root[:, None]
     rays = points[..., :2] / points[..., 2:]
     confidence = generator.uniform(0.3, 1, (size, joints))
     confidence[generator.random((size, joints)) < 0.2] = 0

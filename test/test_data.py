@@ -8,7 +8,8 @@ from tiny_mocap import STANDING, write_tiny_mocap
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
 
-from erd_ros.data.batches import SimulationConfig, draw_batch
+from erd_ros.data import error_model
+from erd_ros.data.batches import Simulation, SimulationConfig
 from erd_ros.data.cameras import CameraConfig, robot_views, studio_views
 from erd_ros.data.keypoints import KeypointConfig, detect
 from erd_ros.errors import InputError
@@ -197,11 +198,8 @@ def test_a_sample_keeps_enough_joints():
 
 def test_batches_depend_on_their_seed_alone(folder):
     mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
-    positions = torch.from_numpy(mocap.positions_in_world)
-    one, same, other = (
-        draw_batch(positions, cameras, 64, SimulationConfig(), generator(seed))
-        for seed in (1, 1, 2)
-    )
+    simulation = Simulation(mocap, cameras, SimulationConfig())
+    one, same, other = (simulation.draw(64, generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(one.rays, same.rays)
     assert not torch.equal(one.rays, other.rays)
     assert torch.isfinite(one.rays).all()
@@ -209,11 +207,48 @@ def test_batches_depend_on_their_seed_alone(folder):
     assert ((one.joints + one.root[:, None])[..., 2] >= 0.3 - 1e-5).all()
 
 
+STUDIO = CameraConfig(robot_share=0.0, studio_jitter=0.0)
+
+
+def test_exact_keypoints_are_projections(folder):
+    """GT2D: all joints, also those outside the image."""
+    mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
+    config = SimulationConfig(cameras=STUDIO, detector="exact")
+    batch = Simulation(mocap, cameras, config).draw(64, generator())
+    points = batch.joints + batch.root[:, None]
+    torch.testing.assert_close(batch.rays, points[..., :2] / points[..., 2:])
+    assert (batch.confidence == 1).all()
+
+
+def test_detectors_err_by_pixels_of_the_studio(folder, tmp_path):
+    """DET2D, and the model of its errors, drawn anew for every person."""
+    names = H36M17.joint_names
+    spread = np.random.default_rng(0).normal(0, 6, (500, 17, 2))
+    path = tmp_path / "errors.json"
+    error_model.write_error_model(path, error_model.fit(spread, names, "gaussian"), "a test")
+    mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
+    pixels = cameras.focal_length.mean()
+    for config in (
+        SimulationConfig(cameras=STUDIO, detector="simulated"),
+        SimulationConfig(cameras=STUDIO, detector="error_model", error_model=str(path)),
+    ):
+        batch = Simulation(mocap, cameras, config).draw(2000, generator())
+        points = batch.joints + batch.root[:, None]
+        errors = (batch.rays - points[..., :2] / points[..., 2:]) * pixels
+        assert 4 < errors.norm(dim=-1).mean() < 10
+
+
+def test_fixed_samples_come_again(folder):
+    mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
+    config = SimulationConfig(cameras=STUDIO, detector="simulated", fixed_samples=5)
+    batch = Simulation(mocap, cameras, config).draw(100, generator())
+    assert len(torch.unique(batch.rays, dim=0)) == 5
+
+
 def test_mirrored_people_keep_left_and_right(folder):
     """Facing the camera or not, the left hip is on the same side of the body's front."""
     mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
-    positions = torch.from_numpy(mocap.positions_in_world)
-    batch = draw_batch(positions, cameras, 256, SimulationConfig(), generator())
+    batch = Simulation(mocap, cameras, SimulationConfig()).draw(256, generator())
 
     def handedness(joints):
         index = H36M17.index
@@ -228,6 +263,9 @@ def test_mirrored_people_keep_left_and_right(folder):
     ("kind", "values", "message"),
     [
         (CameraConfig, {"robot_share": 1.5}, "robot_share is 1.5, expected 0 to 1"),
+        (SimulationConfig, {"detector": "eye"}, "unknown detector 'eye'; choose one of robot, exa"),
+        (SimulationConfig, {"error_model": "x.json"}, "a file goes with detector error_model"),
+        (SimulationConfig, {"fixed_samples": -1}, "fixed_samples is -1, expected 0"),
         (CameraConfig, {"robot_distance": (3, 2)}, "robot_distance is 3 to 2"),
         (KeypointConfig, {"noise": -1}, "noise is -1"),
         (KeypointConfig, {"clean_share": 2}, "clean_share is 2"),

@@ -89,7 +89,7 @@ def test_another_model_is_told_apart(exported):
     model, _ = load_model(exported[0])
     content = exported[1].read_bytes()
     assert largest_difference(model, content) <= 1e-5
-    model.pose_mean[3, 1] += 1e-4
+    model.pose_mean[0, 3, 1] += 1e-4
     assert largest_difference(model, content) > 5e-5
 
 

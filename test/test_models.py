@@ -13,9 +13,12 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.geometry.root import root_from_rays
 from erd_ros.models.checkpoint import MODEL_KEY, load_model, read_tensors, save_model, write_tensors
-from erd_ros.models.erd import ErdModel, ModelConfig
+from erd_ros.models.config import ModelConfig
+from erd_ros.models.erd import ErdModel
+from erd_ros.models.inputs import InputConfig, Inputs
 from erd_ros.models.linear import LifterConfig
 from erd_ros.models.view import look_at_person
+from erd_ros.skeleton import H36M17
 
 
 def people(persons=8, seed=0):
@@ -125,14 +128,15 @@ def test_the_view_turns_towards_the_person():
 def test_normalised_keypoints_have_mean_zero_and_size_one():
     """AbsPoseLifter eqs. 2 to 4, weighted by confidence."""
     view = look_at_person(*people())
-    keypoints, share = view.normalised(), view.confidence / view.confidence.sum(1, keepdim=True)
+    features, _ = Inputs(17, InputConfig()).of_lifter(view)
+    keypoints, share = features[..., :2], view.confidence / view.confidence.sum(1, keepdim=True)
     mean = (share[..., None] * keypoints).sum(1)
     np.testing.assert_allclose(mean.numpy(), 0, atol=1e-5)
     np.testing.assert_allclose((share * (keypoints**2).sum(-1)).sum(1).numpy(), 1, atol=1e-4)
 
 
 def test_sizes_are_those_of_the_papers():
-    model = ErdModel(17, ModelConfig())
+    model = ErdModel(H36M17, ModelConfig())
     lifter = sum(parameter.numel() for parameter in model.lifter.parameters())
     regressors = [sum(p.numel() for p in one.parameters()) for one in model.regressors]
     assert 4.2e6 < lifter < 4.4e6

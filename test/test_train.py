@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 from erd_ros.cli import main
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.models.checkpoint import load_model, read_tensors, write_tensors
-from erd_ros.models.erd import ModelConfig
+from erd_ros.models.config import ModelConfig
 from erd_ros.models.linear import LifterConfig
 from erd_ros.train import BEST, FINAL, HISTORY, LAST, train
 from erd_ros.train.config import TrainConfig, read_config
@@ -88,7 +88,8 @@ def test_the_lifter_is_frozen_while_regressors_learn(finished, data, tmp_path):
 
 def test_it_learns(data, tmp_path):
     lifter = LifterConfig(width=64, blocks=1, dropout=0)
-    config = replace(TINY, lifter_steps=150, batch_size=64, model=ModelConfig("linear", lifter, 0))
+    model = ModelConfig(lifter_size=lifter, steps=0)
+    config = replace(TINY, lifter_steps=150, batch_size=64, model=model)
     train(config, data, tmp_path)
     errors = [line["validation_mpjpe_mm"] for line in history(tmp_path)]
     assert min(errors[-5:]) < 0.9 * errors[0]
@@ -195,8 +196,8 @@ def test_shipped_configurations_are_read(name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("speed: 1", "unknown key 'speed'; choose one of name, sources, seed"),
-        ("model: {depth: 1}", "model: unknown key 'depth'; choose one of lifter"),
+        ("speed: 1", "unknown key 'speed'; choose one of name, sources"),
+        ("model: {depth: 1}", "model: unknown key 'depth'; choose one of inputs"),
         ("learning_rate: 1e-3", "learning_rate is '1e-3', expected float.*1.0e-3"),
         ("lifter_steps: 1.5", "lifter_steps is 1.5, expected int"),
         ("lifter_steps: true", "lifter_steps is True, expected int"),

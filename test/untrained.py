@@ -27,18 +27,19 @@ def untrained_model():
     """Random weights around the tiny model's figure: poses that differ, at sensible depths."""
     import torch
 
-    from erd_ros.models.erd import ErdModel, ModelConfig
+    from erd_ros.models.config import ModelConfig
+    from erd_ros.models.erd import ErdModel
     from erd_ros.models.linear import LifterConfig, RegressorConfig
 
     torch.manual_seed(0)
     config = ModelConfig(
         lifter_size=LifterConfig(width=64, blocks=1), steps=2, regressor_size=RegressorConfig(32)
     )
-    model = ErdModel(17, config)
+    model = ErdModel(H36M17, config)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
-    model.pose_mean.copy_(torch.from_numpy(FIGURE))
+    model.pose_mean.copy_(torch.from_numpy(FIGURE)[None])
     model.pose_deviation.fill_(0.05)
     return model.eval(), Artifact("untrained", H36M17, 2)

@@ -13,6 +13,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="RUN", type=Path, required=True, help="folder for checkpoints and history"
     )
     parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        nargs="+",
+        default=[],
+        help="override values of CONFIG, such as model.root=given",
+    )
+    parser.add_argument(
+        "--lifter",
+        metavar="CHECKPOINT",
+        type=Path,
+        help="take this trained lifter as it is and train the regressors alone",
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint in RUN"
     )
     parser.add_argument(
@@ -48,6 +61,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     torch.set_num_threads(arguments.threads)
     final = train(
-        read_config(arguments.config), arguments.data, arguments.out, resume=arguments.resume
+        read_config(arguments.config, arguments.set),
+        arguments.data,
+        arguments.out,
+        resume=arguments.resume,
+        lifter=arguments.lifter,
     )
     print(f"trained: {final}; next: erd export {final} --out {final.with_suffix('.onnx')}")

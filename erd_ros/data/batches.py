@@ -1,27 +1,55 @@
 """Training batches: motion capture, turned, scaled and mirrored, before virtual cameras."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 
-from erd_ros.data.cameras import CameraConfig, robot_views, studio_views
+from erd_ros.data import error_model
+from erd_ros.data.cameras import CameraConfig, Views, robot_views, studio_views
+from erd_ros.data.detector import detect_pixels
 from erd_ros.data.keypoints import KeypointConfig, detect
-from erd_ros.mocap import CameraPoses
+from erd_ros.errors import InputError
+from erd_ros.mocap import CameraPoses, Mocap
 from erd_ros.skeleton import H36M17
+
+# Rays and confidence of what is in view.
+Detector = Callable[[Views, Generator], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class SimulationConfig:
     """How motion capture becomes what a detector sees.
 
-    person_scale  persons are made larger or smaller by up to this fraction
+    detector       name in ``DETECTORS``
+    error_model    JSON file of `erd data fit-errors`, for the detector "error_model"
+    person_scale   persons are made larger or smaller by up to this fraction
+    fixed_samples  draw so many samples once and train on them again and again, as a data set
+                   recorded with its detections has them; 0 draws anew for every step
     """
 
     cameras: CameraConfig = field(default_factory=CameraConfig)
+    detector: str = "robot"
     keypoints: KeypointConfig = field(default_factory=KeypointConfig)
+    error_model: str = ""
     person_scale: float = 0.05
+    fixed_samples: int = 0
+
+    def __post_init__(self) -> None:
+        if self.detector not in DETECTORS:
+            raise InputError(
+                f"unknown detector '{self.detector}'; choose one of {', '.join(DETECTORS)}"
+            )
+        if (self.detector == "error_model") != bool(self.error_model):
+            raise InputError(
+                f"error_model is '{self.error_model}' with detector '{self.detector}'; "
+                "a file goes with detector error_model, and with no other"
+            )
+        if self.fixed_samples < 0:
+            raise InputError(f"fixed_samples is {self.fixed_samples}, expected 0 (none) or more")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,27 +65,97 @@ class Batch:
     joints: Tensor
     root: Tensor
 
+    def __getitem__(self, chosen: Tensor) -> "Batch":
+        return Batch(
+            self.rays[chosen], self.confidence[chosen], self.joints[chosen], self.root[chosen]
+        )
 
-def draw_batch(
-    positions_in_world: Tensor,
-    cameras: CameraPoses,
-    size: int,
-    config: SimulationConfig,
-    generator: Generator,
-) -> Batch:
-    """Draw ``size`` samples from poses (F, J, 3) in metres, z up; the generator alone decides."""
-    frames = torch.randint(len(positions_in_world), (size,), generator=generator)
-    persons = _augmented(positions_in_world[frames], config.person_scale, generator)
-    by_robot = round(size * config.cameras.robot_share)
-    views = (
-        robot_views(persons[:by_robot], config.cameras, generator),
-        studio_views(persons[by_robot:], cameras, config.cameras, generator),
+
+class Simulation:
+    """Motion capture before virtual cameras and a detector.
+
+    Raises InputError when the error model's file cannot be used.
+    """
+
+    def __init__(self, mocap: Mocap, cameras: CameraPoses, config: SimulationConfig) -> None:
+        self._positions = torch.from_numpy(mocap.positions_in_world)
+        self._cameras = cameras
+        self._config = config
+        self._detector = DETECTORS[config.detector](config)
+        self._fixed = None
+        if config.fixed_samples:
+            self._fixed = self._draw(config.fixed_samples, Generator().manual_seed(0))
+
+    def draw(self, size: int, generator: Generator) -> Batch:
+        """Draw ``size`` samples; the generator alone decides."""
+        if self._fixed is None:
+            return self._draw(size, generator)
+        return self._fixed[torch.randint(len(self._fixed.root), (size,), generator=generator)]
+
+    def _draw(self, size: int, generator: Generator) -> Batch:
+        config = self._config
+        frames = torch.randint(len(self._positions), (size,), generator=generator)
+        persons = _augmented(self._positions[frames], config.person_scale, generator)
+        by_robot = round(size * config.cameras.robot_share)
+        views = _together(
+            robot_views(persons[:by_robot], config.cameras, generator),
+            studio_views(persons[by_robot:], self._cameras, config.cameras, generator),
+        )
+        rays, confidence = self._detector(views, generator)
+        points, root = views.points_in_camera, views.points_in_camera[:, 0]
+        return Batch(rays, confidence, points - root[:, None], root)
+
+
+def _together(one: Views, other: Views) -> Views:
+    return Views(
+        torch.cat([one.points_in_camera, other.points_in_camera]),
+        torch.cat([one.half_image, other.half_image]),
     )
-    points = torch.cat([view.points_in_camera for view in views])
-    half_image = torch.cat([view.half_image for view in views])
-    rays, confidence = detect(points, half_image, config.keypoints, generator)
-    root = points[:, 0]
-    return Batch(rays, confidence, points - root[:, None], root)
+
+
+def _exact(views: Views, generator: Generator) -> tuple[Tensor, Tensor]:
+    """GT2D: every joint where it is, also outside the image."""
+    rays = views.points_in_camera[..., :2] / views.points_in_camera[..., 2:]
+    return rays, torch.ones_like(rays[..., 0])
+
+
+def _simulated(views: Views, generator: Generator) -> tuple[Tensor, Tensor]:
+    """DET2D: the simulated detector of ``data/detector.py``."""
+    rays, confidence = _exact(views, generator)
+    focal_length = _focal_length(views)
+    return detect_pixels(rays * focal_length, generator) / focal_length, confidence
+
+
+def _error_model(config: SimulationConfig) -> Detector:
+    """Exact keypoints plus errors drawn from a fitted model (AbsPoseLifter 4.2)."""
+    model = error_model.read_error_model(Path(config.error_model))
+
+    def detector(views: Views, generator: Generator) -> tuple[Tensor, Tensor]:
+        rays, confidence = _exact(views, generator)
+        return rays + error_model.draw_errors(model, len(rays), generator) / _focal_length(
+            views
+        ), confidence
+
+    return detector
+
+
+def _robot(config: SimulationConfig) -> Detector:
+    return lambda views, generator: detect(
+        views.points_in_camera, views.half_image, config.keypoints, generator
+    )
+
+
+def _focal_length(views: Views) -> Tensor:
+    """Pixels (B, 1, 1) of images 1000 pixels wide, in which errors are given."""
+    return 500 / views.half_image[:, :1, None]
+
+
+DETECTORS: dict[str, Callable[[SimulationConfig], Detector]] = {
+    "robot": _robot,
+    "exact": lambda config: _exact,
+    "simulated": lambda config: _simulated,
+    "error_model": _error_model,
+}
 
 
 def _augmented(persons: Tensor, person_scale: float, generator: Generator) -> Tensor:

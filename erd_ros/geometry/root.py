@@ -80,20 +80,15 @@ def _spread(share: Any, x: Any, y: Any, mean_x: Any, mean_y: Any) -> Any:
     return (share * (offset_x * offset_x + offset_y * offset_y)).sum(-1)
 
 
-def root_from_depth(root_ray: ArrayLike, depth: ArrayLike) -> NDArray[np.float64]:
-    """Root (..., 3), metres, camera frame, of which the depth was estimated.
+def root_from_depth(root_ray: Any, depth: Any) -> tuple[Any, Any, Any]:
+    """Root (x, y, z), each (...), of which the depth was estimated (AbsPoseLifter eq. 5).
 
     root_ray  (..., 2) normalised image coordinates (r - c) / alpha of the root
     depth     (...) metres: alpha times the canonical root depth (AbsPoseLifter eq. 6)
 
-    AbsPoseLifter eq. 5. Raises InputError for shapes that do not fit each other.
+    NumPy arrays and torch tensors alike.
     """
-    root_ray, depth = np.asarray(root_ray, np.float64), np.asarray(depth, np.float64)
-    if root_ray.shape != (*depth.shape, 2):
-        raise InputError(
-            f"root_ray {root_ray.shape} and depth {depth.shape}: expected (..., 2) and (...)"
-        )
-    return np.concatenate([root_ray * depth[..., None], depth[..., None]], -1)
+    return root_ray[..., 0] * depth, root_ray[..., 1] * depth, depth
 
 
 def root_from_rays(

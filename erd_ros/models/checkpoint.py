@@ -14,7 +14,9 @@ from torch import Tensor
 
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.errors import ArtifactError, InputError
-from erd_ros.models.erd import ErdModel, ModelConfig
+from erd_ros.models.config import ModelConfig
+from erd_ros.models.erd import ErdModel
+from erd_ros.models.inputs import InputConfig
 from erd_ros.models.linear import LifterConfig, RegressorConfig
 
 MODEL_KEY = "erd_ros.model"
@@ -82,7 +84,7 @@ def load_model(path: Path) -> tuple[ErdModel, Artifact]:
         config = _model_config(json.loads(metadata[MODEL_KEY]))
         # The initialisation is thrown away, so it must not disturb the caller's random numbers.
         with torch.random.fork_rng(devices=[]):
-            model = ErdModel(len(artifact.skeleton), config)
+            model = ErdModel(artifact.skeleton, config)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
         raise ArtifactError(
@@ -92,6 +94,11 @@ def load_model(path: Path) -> tuple[ErdModel, Artifact]:
 
 
 def _model_config(values: dict[str, Any]) -> ModelConfig:
-    lifter_size = LifterConfig(**values.pop("lifter_size"))
-    regressor_size = RegressorConfig(**values.pop("regressor_size"))
-    return ModelConfig(lifter_size=lifter_size, regressor_size=regressor_size, **values)
+    inputs = values.pop("inputs")
+    return ModelConfig(
+        inputs=InputConfig(**inputs | {"context": tuple(inputs["context"])}),
+        lifter_size=LifterConfig(**values.pop("lifter_size")),
+        regressor_size=RegressorConfig(**values.pop("regressor_size")),
+        relative_to=tuple(values.pop("relative_to")),
+        **values,
+    )

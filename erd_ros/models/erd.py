@@ -3,46 +3,27 @@
 Training, export and the PyTorch backend run this one module; nobody writes the loop again.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
 from erd_ros.errors import InputError
-from erd_ros.geometry.root import solve_root
-from erd_ros.models.linear import LIFTERS, LifterConfig, RegressorConfig, ResidualRegressor
-from erd_ros.models.view import View, look_at_person
+from erd_ros.geometry.root import ROOT_SOLVERS, root_from_depth
+from erd_ros.models.config import ModelConfig
+from erd_ros.models.inputs import Inputs
+from erd_ros.models.lifters import LIFTERS
+from erd_ros.models.linear import LifterShape, ResidualRegressor
+from erd_ros.models.view import View
+from erd_ros.skeleton import Skeleton
 
-# x and y of the direction to the person, and the logarithm of the person's scale in the view.
-_CONTEXT = 3
-# The logarithm of the scale, from 1 to 10 m away, has about this mean and deviation.
-_LOG_SCALE_MEAN, _LOG_SCALE_DEVIATION = -2.0, 0.7
-# Reprojection divides by depth; the bounds keep poses that pass through the camera finite.
+# Reprojection divides by depth; the bound keeps poses that pass through the camera finite.
 _SMALLEST_DEPTH = 0.1
-_LARGEST_RESIDUAL = 2.0
 # The root does not deviate from itself.
 _SMALLEST_DEVIATION = 1e-3
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Which lifter, and how many residual regressors follow it.
-
-    Raises InputError that lists the choices for an unknown lifter.
-    """
-
-    lifter: str = "linear"
-    lifter_size: LifterConfig = field(default_factory=LifterConfig)
-    steps: int = 4
-    regressor_size: RegressorConfig = field(default_factory=RegressorConfig)
-
-    def __post_init__(self) -> None:
-        if self.lifter not in LIFTERS:
-            raise InputError(f"unknown lifter '{self.lifter}'; choose one of {', '.join(LIFTERS)}")
-        if self.steps < 0:
-            raise InputError(f"steps is {self.steps}, expected 0 or more")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,37 +34,89 @@ class Estimate:
     root: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """What the lifter says, in the view's frame, metres.
+
+    poses   (N, R, J, 3) joints relative to each of the R joints of ``ModelConfig.relative_to``
+    joints  (N, J, 3) relative to the root: the mean of the poses
+    depth   (N,) of the root, canonical (AbsPoseLifter 3.1); of use where it was trained
+    """
+
+    poses: Tensor
+    joints: Tensor
+    depth: Tensor
+
+
 class ErdModel(nn.Module):
     """Rays (N, J, 2) and confidence (N, J) to poses in the camera frame.
 
     The buffers hold the mean and the deviation of poses and of increments, metres; training sets
-    them from its data.
+    them from its data. Rays are pixels of a camera of focal length 1, so that depths are canonical
+    as they stand. Raises InputError for joints that the skeleton lacks.
     """
 
     pose_mean: Tensor
     pose_deviation: Tensor
     increment_deviation: Tensor
+    not_itself: Tensor
 
-    def __init__(self, joints: int, config: ModelConfig) -> None:
+    def __init__(self, skeleton: Skeleton, config: ModelConfig) -> None:
         super().__init__()
+        joints, names = len(skeleton), skeleton.joint_names
+        unknown = [name for name in config.relative_to if name not in names]
+        if unknown:
+            raise InputError(f"unknown joint '{unknown[0]}'; choose one of {', '.join(names)}")
         self.config = config
-        self.lifter = LIFTERS[config.lifter](joints, _CONTEXT, config.lifter_size)
+        self.skeleton = skeleton
+        # Training may compute the networks, never the geometry, in lower precision.
+        self.in_networks: Callable[[], AbstractContextManager[object]] = nullcontext
+        self.relative_to = [names.index(name) for name in config.relative_to]
+        if self.relative_to[0] != 0:
+            raise InputError(
+                f"relative_to begins with {config.relative_to[0]}, expected {names[0]}"
+            )
+        self.inputs = Inputs(joints, config.inputs)
+        self.lifter = LIFTERS[config.lifter](self._lifter_shape(), config.lifter_size)
+        features = self.inputs.regressor_size(config.feature)
         self.regressors = nn.ModuleList(
-            ResidualRegressor(joints, config.regressor_size) for _ in range(config.steps)
+            ResidualRegressor(features, joints, config.regressor_size) for _ in range(config.steps)
         )
-        self.register_buffer("pose_mean", torch.zeros(joints, 3))
-        self.register_buffer("pose_deviation", torch.ones(joints, 3))
+        self.register_buffer("pose_mean", torch.zeros(len(self.relative_to), joints, 3))
+        self.register_buffer("pose_deviation", torch.ones(len(self.relative_to), joints, 3))
         self.register_buffer("increment_deviation", torch.full((joints, 3), 0.05))
+        not_itself = 1 - torch.eye(joints)[self.relative_to][..., None]
+        self.register_buffer("not_itself", not_itself, persistent=False)
 
-    def set_statistics(self, rays: Tensor, confidence: Tensor, joints: Tensor) -> None:
-        """Set the mean and deviation of poses from samples: joints (N, J, 3) in the camera."""
-        poses = look_at_person(rays, confidence).from_camera(joints)
+    def _lifter_shape(self) -> LifterShape:
+        inputs = self.config.inputs
+        return LifterShape(
+            self.skeleton.parents,
+            channels=(0 if inputs.pca else 2) + inputs.confidence,
+            context=inputs.pca + inputs.context_size,
+            outputs=3 * len(self.relative_to),
+        )
+
+    def set_statistics(
+        self, rays: Tensor, confidence: Tensor, joints: Tensor, root: Tensor
+    ) -> None:
+        """Set means and deviations from samples: joints (N, J, 3), root (N, 3) in the camera."""
+        view = self.inputs.view(rays, confidence)
+        self.inputs.set_statistics(view)
+        poses = self.relative_poses(view, joints)
+        # A joint relative to itself says nothing: the root's place holds its depth.
+        poses[:, 0, 0, 2] = view.from_camera(root[:, None])[:, 0, 2]
         self.pose_mean.copy_(poses.mean(0))
         self.pose_deviation.copy_(poses.std(0).clamp(min=_SMALLEST_DEVIATION))
 
+    def relative_poses(self, view: View, joints_in_camera: Tensor) -> Tensor:
+        """Poses (N, R, J, 3) in the view, relative to each joint of ``relative_to``."""
+        joints = view.from_camera(joints_in_camera)
+        return joints[:, None] - joints[:, self.relative_to][:, :, None]
+
     def with_steps(self, steps: int) -> "ErdModel":
         """A model of the first ``steps`` regressors, with the same weights; steps <= K."""
-        model = ErdModel(len(self.pose_mean), replace(self.config, steps=steps))
+        model = ErdModel(self.skeleton, replace(self.config, steps=steps))
         kept = model.state_dict().keys()
         model.load_state_dict({k: v for k, v in self.state_dict().items() if k in kept})
         return model.eval()
@@ -94,36 +127,62 @@ class ErdModel(nn.Module):
         return last.joints, last.root, reprojection_error(last, rays, confidence)
 
     def trajectory(
-        self, rays: Tensor, confidence: Tensor, steps: int | None = None
+        self,
+        rays: Tensor,
+        confidence: Tensor,
+        steps: int | None = None,
+        root: Tensor | None = None,
     ) -> list[Estimate]:
         """Every step's estimate in the camera frame; the first is the lifter's alone.
 
         steps   stop after so many regressors; all where not given
+        root    (N, 3) the true root in the camera, for models whose root is "given"
         Whatever stands in ``rays`` where confidence is 0, NaN included, has no influence.
+        Raises InputError when a model needs the true root and there is none.
         """
-        view = look_at_person(rays, confidence)
+        if self.config.root == "given" and root is None:
+            raise InputError("this model was trained with the true root; give it, or train another")
+        view = self.inputs.view(rays, confidence)
+        given = None if root is None else view.from_camera(root[:, None]).squeeze(1)
         wanted = None if steps is None else steps + 1
         return [
-            Estimate(view.to_camera(joints), view.to_camera(root[:, None]).squeeze(1))
-            for joints, root in islice(self._descend(view), wanted)
+            Estimate(view.to_camera(joints), view.to_camera(solved[:, None]).squeeze(1))
+            for joints, solved in islice(self._descend(view, given), wanted)
         ]
 
-    def _descend(self, view: View) -> Iterator[tuple[Tensor, Tensor]]:
+    def lift(self, view: View) -> Lifted:
+        """The lifter's poses, before any root is solved."""
+        features, context = self.inputs.of_lifter(view)
+        with self.in_networks():
+            pose = self.lifter(features, context).float()
+        several = pose.unflatten(-1, (len(self.relative_to), 3)).transpose(1, 2)
+        poses = several * self.pose_deviation + self.pose_mean
+        depth, poses = poses[:, 0, 0, 2], poses * self.not_itself
+        return Lifted(poses, (poses - poses[:, :, :1]).mean(1), depth)
+
+    def _descend(self, view: View, given: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Joints and root of every step, in the view's frame (ERD paper eqs. 2 to 5)."""
-        joints = self._lift(view)
-        root = _root(view, joints)
+        lifted = self.lift(view)
+        joints = lifted.joints
+        root = self._root(view, lifted, joints, given)
         yield joints, root
         for regressor in self.regressors:
-            increment = regressor(_residual(view, joints, root)) * self.increment_deviation
-            joints = joints + _relative_to_root(increment)
-            root = _root(view, joints)
+            projected = _project(joints, root)
+            features = self.inputs.of_regressor(self.config.feature, view, projected)
+            with self.in_networks():
+                increment = regressor(features).float()
+            joints = joints + _relative_to_root(increment * self.increment_deviation)
+            if self.config.root_every_step:
+                root = self._root(view, lifted, joints, given)
             yield joints, root
 
-    def _lift(self, view: View) -> Tensor:
-        log_scale = (view.scale.log() - _LOG_SCALE_MEAN) / _LOG_SCALE_DEVIATION
-        context = torch.cat([view.direction, log_scale[:, None]], -1)
-        pose = self.lifter(view.normalised(), view.confidence, context)
-        return _relative_to_root(pose * self.pose_deviation + self.pose_mean)
+    def _root(self, view: View, lifted: Lifted, joints: Tensor, given: Tensor | None) -> Tensor:
+        if self.config.root == "given":
+            assert given is not None  # trajectory sees to it
+            return given
+        if self.config.root == "learned":
+            return torch.stack(root_from_depth(view.rays[:, 0], lifted.depth), -1)
+        return torch.stack(ROOT_SOLVERS[self.config.root](view.rays, joints, view.confidence), -1)
 
 
 def reprojection_error(estimate: Estimate, rays: Tensor, confidence: Tensor) -> Tensor:
@@ -134,17 +193,6 @@ def reprojection_error(estimate: Estimate, rays: Tensor, confidence: Tensor) -> 
     # sqrt has no slope at 0; nothing is trained through here, and inference does not mind.
     distance = (offset * offset).sum(-1).sqrt()
     return torch.where(seen, distance, torch.zeros_like(distance))
-
-
-def _root(view: View, joints: Tensor) -> Tensor:
-    return torch.stack(solve_root(view.rays, joints, view.confidence), -1)
-
-
-def _residual(view: View, joints: Tensor, root: Tensor) -> Tensor:
-    """Input minus reprojection (ERD paper eq. 4), in the person's scale, weighted by confidence."""
-    offset = (view.rays - _project(joints, root)) / view.scale[:, None, None]
-    offset = offset.clamp(-_LARGEST_RESIDUAL, _LARGEST_RESIDUAL)
-    return offset * view.confidence[..., None]
 
 
 def _project(joints: Tensor, root: Tensor) -> Tensor:

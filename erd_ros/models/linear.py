@@ -9,20 +9,45 @@ from erd_ros.errors import InputError
 
 
 @dataclass(frozen=True)
+class LifterShape:
+    """What goes into a lifter and what comes out.
+
+    parents   the skeleton's tree, -1 at the root; J entries
+    channels  features of each joint: x, y, and confidence where the model reads it
+    context   features of the person as a whole, may be 0
+    outputs   numbers per joint: 3, or 3 for each of several roots
+    """
+
+    parents: tuple[int, ...]
+    channels: int
+    context: int
+    outputs: int = 3
+
+    @property
+    def joints(self) -> int:
+        """J."""
+        return len(self.parents)
+
+
+@dataclass(frozen=True)
 class LifterConfig:
     """Size of a lifter.
 
-    width    features of each hidden layer
-    blocks   residual blocks of two hidden layers
-    dropout  fraction of features dropped in training
+    width       features of each hidden layer; of each joint in lifters that work joint by joint
+    blocks      residual blocks of two hidden layers
+    dropout     fraction of features dropped in training
+    neighbours  steps along the skeleton that a locally connected layer reaches
     """
 
     width: int = 1024
     blocks: int = 2
     dropout: float = 0.5
+    neighbours: int = 3
 
     def __post_init__(self) -> None:
         _check(self.width, self.blocks, self.dropout)
+        if self.neighbours < 1:
+            raise InputError(f"neighbours is {self.neighbours}, expected 1 or more")
 
 
 @dataclass(frozen=True)
@@ -39,30 +64,30 @@ class RegressorConfig:
 class LinearLifter(nn.Module):
     """Normalised keypoints to a pose: a hidden layer, residual blocks, a linear layer."""
 
-    def __init__(self, joints: int, context: int, config: LifterConfig) -> None:
+    def __init__(self, shape: LifterShape, config: LifterConfig) -> None:
         super().__init__()
-        self.joints = joints
-        self.network = _network(joints * 3 + context, joints * 3, config)
+        self.shape = shape
+        inputs = shape.joints * shape.channels + shape.context
+        self.network = _network(inputs, shape.joints * shape.outputs, config)
 
-    def forward(self, keypoints: Tensor, confidence: Tensor, context: Tensor) -> Tensor:
-        """Pose (N, J, 3), standardised, of keypoints (N, J, 2), confidence (N, J), context."""
-        features = torch.cat([keypoints.flatten(1), confidence, context], -1)
-        pose: Tensor = self.network(features)
-        return pose.reshape(-1, self.joints, 3)
+    def forward(self, features: Tensor, context: Tensor) -> Tensor:
+        """Pose (N, J, outputs), standardised, of features (N, J, channels), context (N, C)."""
+        pose: Tensor = self.network(torch.cat([features.flatten(1), context], -1))
+        return pose.reshape(-1, self.shape.joints, self.shape.outputs)
 
 
 class ResidualRegressor(nn.Module):
-    """Reprojection residual to a pose increment: one descent direction of ERD."""
+    """Reconstructed features to a pose increment: one descent direction of ERD."""
 
-    def __init__(self, joints: int, config: RegressorConfig) -> None:
+    def __init__(self, inputs: int, joints: int, config: RegressorConfig) -> None:
         super().__init__()
         self.joints = joints
         size = LifterConfig(config.width, blocks=1, dropout=config.dropout)
-        self.network = _network(joints * 2, joints * 3, size)
+        self.network = _network(inputs, joints * 3, size)
 
-    def forward(self, residual: Tensor) -> Tensor:
-        """Increment (N, J, 3), standardised, of a residual (N, J, 2)."""
-        increment: Tensor = self.network(residual.flatten(1))
+    def forward(self, features: Tensor) -> Tensor:
+        """Increment (N, J, 3), standardised, of features (N, inputs)."""
+        increment: Tensor = self.network(features)
         return increment.reshape(-1, self.joints, 3)
 
 
@@ -97,6 +122,3 @@ def _check(width: int, blocks: int, dropout: float) -> None:
         raise InputError(f"blocks is {blocks}, expected 0 or more")
     if not 0 <= dropout < 1:
         raise InputError(f"dropout is {dropout}, expected 0 up to, not including, 1")
-
-
-LIFTERS = {"linear": LinearLifter}

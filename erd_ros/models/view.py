@@ -1,4 +1,4 @@
-"""A virtual camera turned towards the person, so that the networks see every person alike.
+"""The frame in which the networks see a person: a camera turned towards them, or the camera itself.
 
 A pose at the edge of a wide image looks sheared; seen by a camera at the same place that looks at
 the person it does not. Turning a camera needs no depth, only its rays. Within the view, keypoints
@@ -19,7 +19,7 @@ _SMALLEST_SCALE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Keypoints of N persons in the camera turned towards each.
+    """Keypoints of N persons in the frame in which the networks see each.
 
     rays                     (N, J, 2) normalised image coordinates, 0 where not seen
     confidence               (N, J), 0 = not seen
@@ -36,11 +36,6 @@ class View:
     scale: Tensor
     direction: Tensor
 
-    def normalised(self) -> Tensor:
-        """Keypoints (N, J, 2) about the centre in units of the scale, 0 where not seen."""
-        offset = (self.rays - self.centre[:, None]) / self.scale[:, None, None]
-        return torch.where(self.confidence[..., None] > 0, offset, torch.zeros_like(offset))
-
     def to_camera(self, points_in_view: Tensor) -> Tensor:
         """Points (N, P, 3) of the view in the camera frame."""
         return points_in_view @ self.rotation_camera_to_view
@@ -52,22 +47,52 @@ class View:
 
 def look_at_person(rays: Tensor, confidence: Tensor) -> View:
     """The view of rays (N, J, 2) with confidence (N, J); what stands where it is 0 is ignored."""
-    seen = confidence > 0
-    confidence = torch.where(seen, confidence, torch.zeros_like(confidence))
-    rays = torch.where(seen[..., None], rays, torch.zeros_like(rays))
-    share = confidence / confidence.sum(-1, keepdim=True).clamp(min=_SMALLEST_SCALE)
-    towards = torch.cat([_mean(rays, share), torch.ones_like(rays[:, 0, :1])], -1)  # (N, 3)
-    towards = towards / (towards * towards).sum(-1, keepdim=True).sqrt()
+    rays, confidence, share = _seen(rays, confidence)
+    towards = _towards(rays, share)
     rotation = _rotation_to_forward(towards)
     homogeneous = torch.cat([rays, torch.ones_like(rays[..., :1])], -1)
     turned = homogeneous @ rotation.transpose(-1, -2)
     rays = turned[..., :2] / turned[..., 2:].clamp(min=_SMALLEST_FORWARD)
+    rays = torch.where(confidence[..., None] > 0, rays, torch.zeros_like(rays))
+    centre, scale = _centre_and_scale(rays, share)
+    return View(rays, confidence, rotation, centre, scale, towards[:, :2])
+
+
+def look_ahead(rays: Tensor, confidence: Tensor) -> View:
+    """The camera itself, as the papers have it: nothing is turned."""
+    rays, confidence, share = _seen(rays, confidence)
+    rotation = torch.eye(3, dtype=rays.dtype, device=rays.device).expand(rays.shape[0], 3, 3)
+    centre, scale = _centre_and_scale(rays, share)
+    return View(rays, confidence, rotation, centre, scale, _towards(rays, share)[:, :2])
+
+
+FRAMES = {"person": look_at_person, "camera": look_ahead}
+
+
+def _seen(rays: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rays and confidence, 0 where not seen, and each joint's share of the confidence."""
+    seen = confidence > 0
+    confidence = torch.where(seen, confidence, torch.zeros_like(confidence))
     rays = torch.where(seen[..., None], rays, torch.zeros_like(rays))
+    return (
+        rays,
+        confidence,
+        confidence / confidence.sum(-1, keepdim=True).clamp(min=_SMALLEST_SCALE),
+    )
+
+
+def _towards(rays: Tensor, share: Tensor) -> Tensor:
+    """Unit vectors (N, 3) along the mean rays."""
+    towards = torch.cat([_mean(rays, share), torch.ones_like(rays[:, 0, :1])], -1)
+    return towards / (towards * towards).sum(-1, keepdim=True).sqrt()
+
+
+def _centre_and_scale(rays: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (N, 2) and scale (N,) of the rays (AbsPoseLifter eqs. 3 and 4)."""
     centre = _mean(rays, share)
     offset = rays - centre[:, None]
     # Squares of the size that float32 holds well: persons span 0.01 to 1.
-    scale = (share * (offset * offset).sum(-1)).sum(-1).sqrt().clamp(min=_SMALLEST_SCALE)
-    return View(rays, confidence, rotation, centre, scale, towards[:, :2])
+    return centre, (share * (offset * offset).sum(-1)).sum(-1).sqrt().clamp(min=_SMALLEST_SCALE)
 
 
 def _mean(rays: Tensor, share: Tensor) -> Tensor:

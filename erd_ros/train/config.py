@@ -1,48 +1,78 @@
 """What a training run is, and how a YAML file says it."""
 
 import types
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+import torch
 import yaml
 
 from erd_ros.data.batches import SimulationConfig
 from erd_ros.errors import InputError
 from erd_ros.mocap import SHIPPABLE_SOURCES
-from erd_ros.models.erd import ModelConfig
+from erd_ros.models.config import ModelConfig
+from erd_ros.models.inputs import check_choice
+from erd_ros.train.losses import LOSSES
+
+SCHEDULES = {
+    "greedy": "the lifter, then each regressor with all before it frozen (ERD paper 4.2)",
+    "joint": "the lifter and all regressors together, for as long as the lifter's stage",
+}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "rmsprop": torch.optim.RMSprop,
+}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A run: the lifter first, then each regressor with all before it frozen (ERD paper 4.2).
+    """A run of training.
 
     name                 of the model, in its file
     sources              of motion capture
+    cameras              subjects of Human3.6M's studio whose cameras training sees through
     seed                 of everything that is drawn
+    schedule             name in ``SCHEDULES``
     lifter_steps         optimiser steps of the lifter
     regressor_steps      optimiser steps of each regressor
-    batch_size           samples of one step
-    learning_rate        of Adam at the start of each stage; falls exponentially to
+    batch_size           samples of one step, over all processes
+    loss                 of the lifter, name in ``LOSSES``; regressors learn the mean distance of
+                         the joints (ERD paper eq. 3)
+    optimizer            name in ``OPTIMIZERS``
+    learning_rate        at the start of each stage; falls exponentially to
     last_learning_rate   at its end
+    precision            of the matrix products in training, name in ``PRECISIONS``; validation and
+                         weights are float32 always
     validation_size      samples drawn once from the validation subjects
     checkpoint_every     steps between validations, each followed by a checkpoint
     """
 
     name: str = "linear_erd"
     sources: tuple[str, ...] = SHIPPABLE_SOURCES
+    cameras: tuple[str, ...] = ("S1", "S5", "S6", "S7", "S8")
     seed: int = 0
+    schedule: str = "greedy"
     lifter_steps: int = 6000
     regressor_steps: int = 1000
     batch_size: int = 512
+    loss: str = "distance"
+    optimizer: str = "adam"
     learning_rate: float = 1e-3
     last_learning_rate: float = 1e-5
+    precision: str = "float32"
     validation_size: int = 4096
     checkpoint_every: int = 500
     model: ModelConfig = field(default_factory=ModelConfig)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
 
     def __post_init__(self) -> None:
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("loss", self.loss, LOSSES)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("precision", self.precision, PRECISIONS)
         for name in ("lifter_steps", "regressor_steps", "validation_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
@@ -54,21 +84,49 @@ class TrainConfig:
                 "expected 0 < last <= first"
             )
 
+    @property
+    def last_stage(self) -> int:
+        """Stage 0 is the lifter, or everything at once; stage k the k-th regressor."""
+        return 0 if self.schedule == "joint" else self.model.steps
+
     def stage_steps(self, stage: int) -> int:
-        """Optimiser steps of a stage: 0 is the lifter, k the k-th regressor."""
+        """Optimiser steps of a stage."""
         return self.regressor_steps if stage else self.lifter_steps
 
 
-def read_config(path: Path) -> TrainConfig:
-    """Read a YAML file of overrides. Raises InputError for unknown keys and unfit values."""
+def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a YAML file of what differs from the defaults.
+
+    overrides  "model.root=given": one key after the other, then a value in YAML
+    Raises InputError for unknown keys and unfit values.
+    """
     if not path.is_file():
         raise InputError(f"training configuration {path} does not exist; see config/train/")
     try:
         values = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML: {error}") from error
-    config: TrainConfig = from_values(TrainConfig, {} if values is None else values, str(path))
+    values = {} if values is None else values
+    for override in overrides:
+        _override(values, override)
+    config: TrainConfig = from_values(TrainConfig, values, str(path))
     return config
+
+
+def _override(values: Any, override: str) -> None:
+    """Set one value within nested mappings."""
+    key, equals, text = override.partition("=")
+    *outer, last = key.split(".")
+    if not equals or not last:
+        raise InputError(f"override '{override}', expected KEY=VALUE such as model.root=given")
+    for name in outer:
+        values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            raise InputError(f"override '{override}': '{name}' holds a value, not keys")
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"override '{override}' is not YAML: {error}") from error
 
 
 def from_values(kind: Any, values: Any, where: str) -> Any:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from torch import nn
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.models.checkpoint import read_tensors, write_tensors
 from erd_ros.models.erd import ErdModel
-from erd_ros.train.config import TrainConfig
+from erd_ros.train.config import OPTIMIZERS, TrainConfig
 
 RUN_KEY = "erd_ros.run"
 _MODEL, _OPTIMIZER = "model.", "optimizer."
@@ -18,11 +19,11 @@ _MODEL, _OPTIMIZER = "model.", "optimizer."
 
 @dataclass(eq=False)
 class State:
-    """A run after ``step`` steps of ``stage``: 0 is the lifter, k the k-th regressor."""
+    """A run after ``step`` steps of ``stage``: 0 is the lifter or all, k the k-th regressor."""
 
     model: ErdModel
     trained: nn.Module
-    optimizer: torch.optim.Adam
+    optimizer: torch.optim.Optimizer
     stage: int = 0
     step: int = 0
     best_mm: float = float("inf")
@@ -31,16 +32,17 @@ class State:
     def start(cls, model: ErdModel, config: TrainConfig, stage: int = 0) -> "State":
         """At the first step of a stage; only what the stage trains has a gradient."""
         model.requires_grad_(False)
-        trained = model.regressors[stage - 1] if stage else model.lifter
+        trained = _trained(model, config, stage)
         trained.requires_grad_(True)
-        optimizer = torch.optim.Adam(trained.parameters(), config.learning_rate)
+        options: dict[str, Any] = {"lr": config.learning_rate}
+        optimizer = OPTIMIZERS[config.optimizer](trained.parameters(), **options)
         return cls(model, trained, optimizer, stage)
 
     def next_stage(self, best: ErdModel, config: TrainConfig) -> None:
         """Take the best of this stage into the next; after the last nothing is trained."""
         self.model.load_state_dict(best.state_dict())
         self.stage, self.step, self.best_mm = self.stage + 1, 0, float("inf")
-        if self.stage <= config.model.steps:
+        if self.stage <= config.last_stage:
             following = State.start(self.model, config, self.stage)
             self.trained, self.optimizer = following.trained, following.optimizer
 
@@ -71,7 +73,7 @@ def load_state(path: Path, model: ErdModel, config: TrainConfig) -> State:
     run = json.loads(metadata[RUN_KEY])
     _check_same(run["config"], json.loads(json.dumps(asdict(config))), path)
     model.load_state_dict(_under(_MODEL, tensors))
-    state = State.start(model, config, min(run["stage"], config.model.steps))
+    state = State.start(model, config, min(run["stage"], config.last_stage))
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in _under(_OPTIMIZER, tensors).items():
         index, _, moment = name.partition(".")
@@ -81,6 +83,12 @@ def load_state(path: Path, model: ErdModel, config: TrainConfig) -> State:
     state.stage, state.step = run["stage"], run["step"]
     state.best_mm = float("inf") if run["best_mm"] is None else run["best_mm"]
     return state
+
+
+def _trained(model: ErdModel, config: TrainConfig, stage: int) -> nn.Module:
+    if config.schedule == "joint":
+        return model
+    return model.regressors[stage - 1] if stage else model.lifter
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
