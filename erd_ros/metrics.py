@@ -11,21 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.align import align_similarity, best_scale
-from erd_ros.skeleton import H36M17
+from erd_ros.skeleton import H36M17, HUMANEVA15
 
 _MM = 1000.0
 _PERCENT = 100.0
 Array = NDArray[np.float64]
 
-# HumanEva-I's body of 15 joints (ERD paper section 4.1), as indices into H36M17.
-HUMANEVA_JOINTS = tuple(
-    index for index, name in enumerate(H36M17.joint_names) if name not in ("spine", "neck_nose")
-)
+# The body of ERD paper table 4 and section 4.1, as indices into H36M17.
+HUMANEVA_JOINTS = tuple(H36M17.index(name) for name in HUMANEVA15.joint_names)
 # The 14 joints over which MPI-INF-3DHP's evaluation counts, its neck being the thorax here; its
 # root is right by definition and does not count.
-MPI_INF_3DHP_JOINTS = tuple(
-    index for index in HUMANEVA_JOINTS if H36M17.joint_names[index] != "pelvis"
-)
+MPI_INF_3DHP_JOINTS = tuple(joint for joint in HUMANEVA_JOINTS if joint != H36M17.index("pelvis"))
 # Millimetres: 0:5:150 in MPI-INF-3DHP's mpii_compute_3d_pck.m, which takes their plain mean.
 _AUC_THRESHOLDS = np.arange(0.0, 151.0, 5.0)
 

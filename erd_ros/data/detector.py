@@ -78,6 +78,8 @@ class DetectorConfig:
             raise InputError(f"miss_distance is {near} to {far}, expected 0 <= near <= far")
 
 
+# On the frames of cmu_14 as error_table shows them: 7.1 pixels from the truth in the mean, 1.2 % of
+# the arms and 2.0 % of the legs on the wrong side, 2.2 % of the joints missed.
 DETECTOR = DetectorConfig()
 
 
