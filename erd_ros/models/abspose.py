@@ -24,7 +24,7 @@ class AbsPoseLifter(nn.Module):
                 f"the lifter of AbsPoseLifter gives 3 numbers per joint, not {shape.outputs}; "
                 "use one root or another lifter"
             )
-        self.root = shape.parents.index(-1)
+        self.shape, self.root = shape, shape.parents.index(-1)
         inputs = shape.joints * shape.channels + shape.context
         self.network = nn.Sequential(
             _linear(inputs, config.width),
@@ -38,7 +38,8 @@ class AbsPoseLifter(nn.Module):
         The root's row is (0, 0, depth).
         """
         numbers: Tensor = self.network(torch.cat([features.flatten(1), context], -1))
-        depth, relative = numbers[:, None, :1], numbers[:, 1:].reshape(len(numbers), -1, 3)
+        depth = numbers[:, None, :1]
+        relative = numbers[:, 1:].reshape(-1, self.shape.joints - 1, 3)
         root = torch.cat([torch.zeros_like(depth), torch.zeros_like(depth), depth], -1)
         return torch.cat([relative[:, : self.root], root, relative[:, self.root :]], 1)
 
