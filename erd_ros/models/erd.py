@@ -158,7 +158,9 @@ class ErdModel(nn.Module):
         several = pose.unflatten(-1, (len(self.relative_to), 3)).transpose(1, 2)
         poses = several * self.pose_deviation + self.pose_mean
         depth, poses = poses[:, 0, 0, 2], poses * self.not_itself
-        return Lifted(poses, (poses - poses[:, :, :1]).mean(1), depth)
+        # A sum: ONNX's mean has an axis that opset 17 writes otherwise than the exporter does.
+        joints = (poses - poses[:, :, :1]).sum(1) / len(self.relative_to)
+        return Lifted(poses, joints, depth)
 
     def _descend(self, view: View, given: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Joints and root of every step, in the view's frame (ERD paper eqs. 2 to 5)."""
