@@ -14,6 +14,7 @@ from erd_ros.data.detector import detect_pixels
 from erd_ros.data.keypoints import KeypointConfig, detect
 from erd_ros.errors import InputError
 from erd_ros.mocap import CameraPoses, Mocap
+from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17
 
 # Rays and confidence of what is in view.
@@ -26,6 +27,8 @@ class SimulationConfig:
 
     detector       name in ``DETECTORS``
     error_model    JSON file of `erd data fit-errors`, for the detector "error_model"
+    keep_place     persons stay where they are in their clip, whose mean place is the studio's
+                   middle, rather than each in the middle; for the studio's cameras alone
     person_scale   persons are made larger or smaller by up to this fraction
     fixed_samples  draw so many samples once and train on them again and again, as a data set
                    recorded with its detections has them; 0 draws anew for every step
@@ -35,6 +38,7 @@ class SimulationConfig:
     detector: str = "robot"
     keypoints: KeypointConfig = field(default_factory=KeypointConfig)
     error_model: str = ""
+    keep_place: bool = False
     person_scale: float = 0.05
     fixed_samples: int = 0
 
@@ -47,6 +51,11 @@ class SimulationConfig:
             raise InputError(
                 f"error_model is '{self.error_model}' with detector '{self.detector}'; "
                 "a file goes with detector error_model, and with no other"
+            )
+        if self.keep_place and self.cameras.robot_share:
+            raise InputError(
+                f"keep_place with robot_share {self.cameras.robot_share}: cameras of robots look "
+                "at persons in the middle; set one of the two to 0"
             )
         if self.fixed_samples < 0:
             raise InputError(f"fixed_samples is {self.fixed_samples}, expected 0 (none) or more")
@@ -78,7 +87,8 @@ class Simulation:
     """
 
     def __init__(self, mocap: Mocap, cameras: CameraPoses, config: SimulationConfig) -> None:
-        self._positions = torch.from_numpy(mocap.positions_in_world)
+        positions = mocap.centred() if config.keep_place else _in_the_middle(mocap)
+        self._positions = torch.from_numpy(positions)
         self._cameras = cameras
         self._config = config
         self._detector = DETECTORS[config.detector](config)
@@ -104,6 +114,12 @@ class Simulation:
         rays, confidence = self._detector(views, generator)
         points, root = views.points_in_camera, views.points_in_camera[:, 0]
         return Batch(rays, confidence, points - root[:, None], root)
+
+
+def _in_the_middle(mocap: Mocap) -> FloatArray:
+    positions = mocap.positions_in_world.copy()
+    positions[..., :2] -= mocap.positions_in_world[:, :1, :2]
+    return positions
 
 
 def _together(one: Views, other: Views) -> Views:
@@ -159,10 +175,8 @@ DETECTORS: dict[str, Callable[[SimulationConfig], Detector]] = {
 
 
 def _augmented(persons: Tensor, person_scale: float, generator: Generator) -> Tensor:
-    """Persons (B, J, 3) at x = y = 0, turned about the vertical, scaled, half of them mirrored."""
+    """Persons (B, J, 3) turned about the vertical at 0, scaled, half of them mirrored."""
     size = len(persons)
-    persons = persons.clone()
-    persons[..., :2] -= persons[:, :1, :2].clone()
     mirror = (torch.rand((size, 1, 1), generator=generator) < 0.5).expand_as(persons)
     mirrored = persons[:, list(H36M17.flip)] * torch.tensor([-1.0, 1.0, 1.0])
     persons = torch.where(mirror, mirrored, persons)
