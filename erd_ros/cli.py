@@ -13,6 +13,7 @@ from erd_ros.errors import ErdError
 
 COMMANDS = {
     "demo": "play a video, camera, bag or synthetic sequence through the node and show the result",
+    "data": "prepare data sets for training, and models of a 2D detector's errors",
     "train": "train a lifter and its residual regressors on motion capture",
     "export": "write a trained checkpoint as one ONNX file",
     "evaluate": "measure a model file on subjects it was never trained on",

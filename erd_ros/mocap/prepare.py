@@ -1,6 +1,6 @@
 """From a data set's own files to one .npz file that training and evaluation read."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from erd_ros.mocap.amc import asf_amc_clips
 from erd_ros.mocap.archive import write_clips
 from erd_ros.mocap.bvh import bvh_clips
 from erd_ros.mocap.clip import Clip
+from erd_ros.mocap.frames import SPLITS
 from erd_ros.mocap.human36m import human36m_clips
 from erd_ros.mocap.humaneva import humaneva_clips
 from erd_ros.mocap.mpi_inf_3dhp import mpi_inf_3dhp_clips
 from erd_ros.mocap.options import ReaderOptions
 from erd_ros.mocap.splits import with_splits
+from erd_ros.skeleton import H36M17
 
 Reader = Callable[[Path, ReaderOptions], tuple[int, Iterator[Clip]]]
 # Frame times are rounded in files: 120 Hz is written as 0.0083333 s.
@@ -25,17 +27,18 @@ _RATE_TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class Source:
-    """How a data set is read, and which of the options its reader takes."""
+    """How a data set is read, which options its reader takes, whether it states splits itself."""
 
     read: Reader
     takes: frozenset[str]
+    has_splits: bool = False
 
 
 SOURCES: Mapping[str, Source] = {
     "asf-amc": Source(asf_amc_clips, frozenset({"actions", "joints", "up_axis", "source_fps"})),
     "bvh": Source(bvh_clips, frozenset({"actions", "joints", "unit", "up_axis"})),
     "human36m": Source(human36m_clips, frozenset({"detections", "cameras"})),
-    "humaneva": Source(humaneva_clips, frozenset({"detections"})),
+    "humaneva": Source(humaneva_clips, frozenset({"detections"}), has_splits=True),
     "mpi-inf-3dhp": Source(mpi_inf_3dhp_clips, frozenset()),
 }
 
@@ -60,6 +63,10 @@ def prepare(
         raise InputError(f"unknown source '{source}'; choose one of {', '.join(SOURCES)}")
     if out.suffix != ".npz":
         raise InputError(f"--out is {out}, expected a name that ends in .npz")
+    if not splits and others is None and not SOURCES[source].has_splits:
+        raise InputError(
+            f"--source {source} does not say who tests; name them with --test, or with --splits"
+        )
     _check_options(source, options)
     count, clips = SOURCES[source].read(path, options)
     resampled = [
@@ -69,6 +76,22 @@ def prepare(
     assigned = with_splits(resampled, splits, others)
     write_clips(out, assigned, f"{source}: {path.name}")
     return assigned
+
+
+def summary(clips: Sequence[Clip]) -> str:
+    """How many clips, frames and subjects, and which joints are missing; for people."""
+    splits = []
+    for split in SPLITS:
+        chosen = [clip for clip in clips if clip.split == split]
+        frames = sum(len(clip.positions_in_world) for clip in chosen)
+        subjects = sorted({clip.subject for clip in chosen})
+        splits.append(f"{split} {frames} frames of {', '.join(subjects) or 'nobody'}")
+    seen = np.zeros(len(H36M17), np.bool_)
+    for clip in clips:
+        seen |= np.isfinite(clip.positions_in_world).all(-1).any(0)
+    missing = [name for name, there in zip(H36M17.joint_names, seen, strict=True) if not there]
+    without = f"; without {', '.join(missing)}" if missing else ""
+    return f"{len(clips)} clips; {'; '.join(splits)}{without}"
 
 
 def _check_options(source: str, options: ReaderOptions) -> None:
