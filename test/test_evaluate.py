@@ -14,11 +14,12 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 from erd_ros.cli import main
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.evaluate import evaluate, step_errors
-from erd_ros.evaluate.present import BEGIN, END, print_tables, replace_section
+from erd_ros.evaluate.present import BEGIN, BY, END, markdown, print_tables, replace_section
 from erd_ros.evaluate.scenes import detected_scene, exact_scene, fixed_views
 from erd_ros.evaluate.steps import load_steps
+from erd_ros.evaluate.summary import AVERAGE, BY_ACTION
 from erd_ros.export import export
-from erd_ros.metrics import mpjpe_mm, mrpe_mm
+from erd_ros.metrics import MPI_INF_3DHP_JOINTS, mpjpe_mm, mrpe_mm
 from erd_ros.mocap import read_human36m_cameras, read_mocap
 from erd_ros.models.checkpoint import save_model
 from erd_ros.report import write_json
@@ -30,7 +31,13 @@ SOURCES = ("cmu", "accad")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return write_tiny_mocap(tmp_path_factory.mktemp("mocap"))
+    folder = write_tiny_mocap(tmp_path_factory.mktemp("mocap"))
+    for source, test_action in {"cmu": "walk | Subject #2", "accad": "B3 Walk"}.items():
+        with np.load(folder / f"{source}.npz", allow_pickle=False) as archive:
+            arrays = dict(archive)
+        arrays["clip_action"] = np.array(["run", "run", "sit", test_action])
+        np.savez(folder / f"{source}.npz", **arrays)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +124,45 @@ def test_groups_average_to_all(figures):
                 assert value == pytest.approx((parts[0][step][metric] + parts[1][step][metric]) / 2)
 
 
+@pytest.mark.parametrize("scene", ["exact", "detected"])
+def test_joints_average_to_mpjpe(figures, scene):
+    for group, steps in figures["joints"][scene].items():
+        assert all(tuple(step) == H36M17.joint_names for step in steps)
+        for errors, step in zip(step_errors(figures, scene, group), steps, strict=True):
+            assert np.mean(list(step.values())) == pytest.approx(errors["mpjpe_mm"])
+            assert step["pelvis"] < 0.01
+
+
+def test_actions_are_means_over_their_poses(figures, views, data):
+    """Against the poses of each action, evaluated by themselves."""
+    mocap = read_mocap(data, SOURCES, "test")
+    model, _ = untrained_model()
+    scene = exact_scene(views, np.random.default_rng(0))
+    with torch.no_grad():
+        steps = model.trajectory(torch.from_numpy(scene.rays), torch.from_numpy(scene.confidence))
+    errors = mpjpe_mm(steps[-1].joints.numpy(), scene.joints)
+    by_name = {}
+    for error, index in zip(errors, mocap.action, strict=True):
+        by_name.setdefault(mocap.actions[index], []).append(error)
+    given = figures["actions"]["exact"]["all"][-1]
+    assert set(given) == {*by_name, AVERAGE}
+    for name, values in by_name.items():
+        assert given[name]["mpjpe_mm"] == pytest.approx(np.mean(values), abs=0.02)
+    for metric in BY_ACTION:
+        of_actions = [given[name][metric] for name in by_name]
+        assert given[AVERAGE][metric] == pytest.approx(np.mean(of_actions))
+
+
+def test_pck_counts_the_joints_of_mpi_inf_3dhp(figures, views):
+    model, _ = untrained_model()
+    scene = exact_scene(views, np.random.default_rng(0))
+    with torch.no_grad():
+        steps = model.trajectory(torch.from_numpy(scene.rays), torch.from_numpy(scene.confidence))
+    distance = np.linalg.norm(steps[-1].joints.numpy() - scene.joints, axis=-1)
+    near = distance[:, list(MPI_INF_3DHP_JOINTS)] < 0.15
+    assert step_errors(figures, "exact")[-1]["pck_3d"] == pytest.approx(100 * near.mean(), abs=0.5)
+
+
 def test_unknown_group(figures):
     with pytest.raises(InputError, match="no figures of 'mhad' in scene 'exact'"):
         step_errors(figures, "exact", "mhad")
@@ -129,24 +175,48 @@ def test_tables_hold_every_step(figures, capsys):
         assert label in out
     assert f"{step_errors(figures, 'exact')[2]['mpjpe_mm']:.1f}" in out
     assert "…" not in out
-    print_tables(figures, Console(quiet=True))
+    assert "by joint" not in out
+    print_tables(figures, console=Console(quiet=True))
+
+
+def test_tables_by_joint_and_action(figures, capsys):
+    walking = figures["actions"]["exact"]["cmu"][-1]["walk | Subject #2"]["mrpe_mm"]
+    rows = [line for line in markdown(figures, "", BY).splitlines() if "cmu, walk" in line]
+    assert rows[0].startswith(r"| cmu, walk \| Subject #2 | ")
+    assert rows[0].endswith(f" | {walking:.1f} |")
+    print_tables(figures, BY)
+    out = capsys.readouterr().out
+    for label in (*H36M17.joint_names, f"accad, {AVERAGE}", "by joint", "by action"):
+        assert label in out
+    assert f"{figures['joints']['detected']['cmu'][-1]['left_wrist']:.1f}" in out
+    assert "…" not in out
 
 
 def test_command_writes_all_it_is_asked_for(model_file, data, figures, tmp_path, capsys):
     page = tmp_path / "results.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     words = ["evaluate", str(model_file), "--data", str(data), "--sources", *SOURCES]
-    words += ["--json", str(tmp_path / "e.json"), "--plot", str(tmp_path / "p.png")]
+    words += [
+        "--json",
+        str(tmp_path / "e.json"),
+        "--plot",
+        str(tmp_path / "p.png"),
+        "--by",
+        "joint",
+    ]
     assert main([*words, "--markdown", str(page)]) == 0
     written = json.loads((tmp_path / "e.json").read_text())
     assert written["seed"] == 0
     assert written["machine"]["cores"] >= 1
-    assert written["figures"]["scenes"] == figures["scenes"]
+    for what in ("scenes", "joints", "actions"):
+        assert written["figures"][what] == figures[what]
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
+    assert "by joint" in text
+    assert "by action" not in text
     assert f"| {step_errors(figures, 'exact')[0]['mpjpe_mm']:.1f} |" in text
 
 

@@ -17,6 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["cmu", "accad", "uiprmd"],
         help="files of DIR, without .npz (default: %(default)s)",
     )
+    parser.add_argument(
+        "--by",
+        choices=("action", "joint", "both"),
+        help="also show errors by action or by joint; --json always has them",
+    )
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the 2D errors")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to FILE")
@@ -29,16 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
     from erd_ros.evaluate import evaluate
-    from erd_ros.evaluate.present import markdown, plot, print_tables, replace_section
+    from erd_ros.evaluate.present import BY, markdown, plot, print_tables, replace_section
     from erd_ros.report import command, write_json
 
     figures = evaluate(
         arguments.model, arguments.data, arguments.sources, arguments.split, arguments.seed
     )
-    print_tables(figures)
+    by = BY if arguments.by == "both" else [name for name in BY if name == arguments.by]
+    print_tables(figures, by)
     if arguments.json:
         write_json(arguments.json, figures, seed=arguments.seed)
     if arguments.plot:
         plot(figures, arguments.plot)
     if arguments.markdown:
-        replace_section(arguments.markdown, markdown(figures, command()))
+        replace_section(arguments.markdown, markdown(figures, command(), by))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from erd_ros.errors import InputError
-from erd_ros.mocap import Mocap, read_human36m_cameras, read_mocap
+from erd_ros.mocap import read_human36m_cameras, read_mocap
 from erd_ros.skeleton import H36M17
 
 # Human3.6M's own training subjects.
@@ -175,18 +175,12 @@ def _frames_in_camera(data: Path, subject: str) -> tuple[NDArray[np.float64], ND
     """Points (N, J, 3) in metres and the focal length (N,) in pixels of their cameras."""
     source = subject.partition("_")[0]
     mocap = read_mocap(data, [source], "train")
-    positions = mocap.centred()[_is_of(mocap, data, subject)]
-    cameras = read_human36m_cameras(data, CAMERA_SUBJECTS)
-    camera = np.arange(len(positions)) % len(cameras.names)
-    turned = positions @ np.swapaxes(cameras.rotation_world_to_camera[camera], 1, 2)
-    return turned + cameras.translation[camera][:, None], cameras.focal_length[camera]
-
-
-def _is_of(mocap: Mocap, data: Path, subject: str) -> NDArray[np.bool_]:
     if subject not in mocap.subjects:
         raise InputError(
             f"no training subject '{subject}'; choose one of {', '.join(mocap.subjects)}"
         )
-    with np.load(data / f"{mocap.sources[0]}.npz", allow_pickle=False) as archive:
-        subjects: NDArray[np.str_] = archive["clip_subject"]
-    return np.asarray(subjects[mocap.clip] == subject)
+    positions = mocap.centred()[mocap.subject == mocap.subjects.index(subject)]
+    cameras = read_human36m_cameras(data, CAMERA_SUBJECTS)
+    camera = np.arange(len(positions)) % len(cameras.names)
+    turned = positions @ np.swapaxes(cameras.rotation_world_to_camera[camera], 1, 2)
+    return turned + cameras.translation[camera][:, None], cameras.focal_length[camera]

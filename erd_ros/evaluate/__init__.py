@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
-from erd_ros.evaluate.scenes import SCENES, Scene, fixed_views
+from erd_ros.evaluate.scenes import SCENES, FixedViews, Scene, fixed_views
 from erd_ros.evaluate.steps import StepModel, load_steps
-from erd_ros.geometry.align import best_scale
-from erd_ros.metrics import (
-    Array,
-    absolute_mpjpe_mm,
-    mpjpe_mm,
-    mrpe_mm,
-    n_mpjpe_mm,
-    pa_mpjpe_mm,
-    root_error_xyz_mm,
+from erd_ros.evaluate.summary import (
+    Errors,
+    PoseErrors,
+    means,
+    means_by_action,
+    means_by_joint,
+    pose_errors,
 )
 from erd_ros.mocap import read_human36m_cameras, read_mocap
 
@@ -24,33 +23,32 @@ from erd_ros.mocap import read_human36m_cameras, read_mocap
 CAMERA_SUBJECTS = ("S9", "S11")
 _BATCH = 1024
 
-Errors = dict[str, float]  # metric to millimetres
 Figures = dict[str, object]
 
 
 def evaluate(
     model: Path, data: Path, sources: Sequence[str], split: str = "test", seed: int = 0
 ) -> Figures:
-    """Errors in millimetres by scene, source and step; see docs/results.md for what is done.
+    """Errors by scene, source and step, in millimetres; see docs/results.md for what is done.
 
     The result's "scenes" maps a scene ("exact", "detected") to {source or "all": [errors of step
     0 (the lifter alone), 1, ...]}; "all" are the sources that the model was trained on, or every
-    one where the file does not say. Raises InputError or ArtifactError for unusable files.
+    one where the file does not say. "joints" and "actions" have the same form with the errors by
+    joint and by action. Raises InputError or ArtifactError for unusable files.
     """
     steps = load_steps(model)
     mocap = read_mocap(data, sources, split)
     views = fixed_views(mocap, read_human36m_cameras(data, CAMERA_SUBJECTS))
     trained_on = steps.info.training.get("sources", list(sources))
-    scenes = {}
+    groups = _groups(views, sources, trained_on)
+    scenes, joints, actions = {}, {}, {}
     for name, make_scene in SCENES.items():
-        scene = make_scene(views, np.random.default_rng(seed))
-        errors = _errors_of_poses(steps, scene)
-        seen = np.isin(scene.source, [i for i, one in enumerate(sources) if one in trained_on])
-        chosen = {"all": seen} if seen.any() else {}
-        chosen |= {one: scene.source == index for index, one in enumerate(sources)}
-        scenes[name] = {
-            group: [{metric: float(v[mask].mean()) for metric, v in e.items()} for e in errors]
-            for group, mask in chosen.items()
+        errors = _errors_of_steps(steps, make_scene(views, np.random.default_rng(seed)))
+        scenes[name] = {g: [means(e, mask) for e in errors] for g, mask in groups.items()}
+        joints[name] = {g: [means_by_joint(e, mask) for e in errors] for g, mask in groups.items()}
+        actions[name] = {
+            group: [means_by_action(e, mask, views.action, mocap.actions) for e in errors]
+            for group, mask in groups.items()
         }
     return {
         "model": {"file": str(model), "sha256": steps.sha256, "steps": steps.info.steps},
@@ -61,6 +59,8 @@ def evaluate(
         "poses": {one: int((views.source == i).sum()) for i, one in enumerate(sources)},
         "poses_left_out": views.left_out,
         "scenes": scenes,
+        "joints": joints,
+        "actions": actions,
     }
 
 
@@ -74,35 +74,25 @@ def step_errors(figures: Mapping[str, object], scene: str, group: str = "all") -
     return errors
 
 
-def _errors_of_poses(steps: StepModel, scene: Scene) -> list[dict[str, Array]]:
-    """For every step, metric to errors (F,)."""
+def _groups(
+    views: FixedViews, sources: Sequence[str], trained_on: Sequence[str]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which poses (F,) belong to "all" and to each source that has any."""
+    seen = np.isin(views.source, [i for i, one in enumerate(sources) if one in trained_on])
+    of_sources = {one: views.source == index for index, one in enumerate(sources)}
+    return {g: mask for g, mask in {"all": seen, **of_sources}.items() if mask.any()}
+
+
+def _errors_of_steps(steps: StepModel, scene: Scene) -> list[PoseErrors]:
     parts = [
         steps(scene.rays[first : first + _BATCH], scene.confidence[first : first + _BATCH])
         for first in range(0, len(scene.rays), _BATCH)
     ]
     return [
-        _errors(
+        pose_errors(
             np.concatenate([part[step][0] for part in parts]),
             np.concatenate([part[step][1] for part in parts]),
             scene,
         )
         for step in range(steps.info.steps + 1)
     ]
-
-
-def _errors(joints: Array, root: Array, scene: Scene) -> dict[str, Array]:
-    truth, root_truth = scene.joints, scene.root
-    x, y, z = np.moveaxis(root_error_xyz_mm(root, root_truth), -1, 0)
-    # A person twice as large and twice as far looks the same: joints and root scale together.
-    scale = best_scale(joints, truth)[:, None]
-    return {
-        "mpjpe_mm": mpjpe_mm(joints, truth),
-        "pa_mpjpe_mm": pa_mpjpe_mm(joints, truth),
-        "n_mpjpe_mm": n_mpjpe_mm(joints, truth),
-        "mrpe_mm": mrpe_mm(root, root_truth),
-        "mrpe_x_mm": x,
-        "mrpe_y_mm": y,
-        "mrpe_z_mm": z,
-        "absolute_mpjpe_mm": absolute_mpjpe_mm(joints, root, truth, root_truth),
-        "mrpe_size_known_mm": mrpe_mm(root * scale, root_truth),
-    }

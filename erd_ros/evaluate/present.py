@@ -1,15 +1,19 @@
 """Figures of an evaluation as tables, a plot and a section of a Markdown page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column
+from rich.table import Table as RichTable
 
 from erd_ros.errors import InputError
-from erd_ros.evaluate import Errors, step_errors
+from erd_ros.evaluate import step_errors
+from erd_ros.evaluate.summary import AVERAGE, BY_ACTION
 
+# Millimetres, the last two percent.
 COLUMNS = {
     "mpjpe_mm": "MPJPE",
     "pa_mpjpe_mm": "PA-MPJPE",
@@ -20,6 +24,8 @@ COLUMNS = {
     "mrpe_z_mm": "z",
     "absolute_mpjpe_mm": "absolute MPJPE",
     "mrpe_size_known_mm": "MRPE, size known",
+    "pck_3d": "3DPCK %",
+    "auc_3d": "AUC %",
 }
 TITLES = {
     "exact": "Exact 2D keypoints",
@@ -29,21 +35,41 @@ BEGIN, END = "<!-- erd evaluate: begin -->", "<!-- erd evaluate: end -->"
 # The paper's figure 3 in miniature: what the steps change, with and without errors in 2D.
 _PLOTTED = ("mpjpe_mm", "mrpe_mm")
 _WIDTH = 140
+_LABEL_WIDTH = 40  # what is longer goes on in the next line: some actions are whole sentences
+_NUMBER_WIDTH = 6  # 1066.1
 
 
-def print_tables(figures: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print one table per scene, in millimetres."""
+# What `--by` of the command adds to the tables.
+BY = ("action", "joint")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Numbers in millimetres or percent, one row per label."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[float]]]
+
+
+def print_tables(
+    figures: Mapping[str, Any], by: Sequence[str] = (), console: Console | None = None
+) -> None:
+    """Print one table per scene, and one for each of ``by``, in millimetres."""
     console = console or Console()
     if not console.is_terminal:  # a pipe has no width of its own, and 80 columns cut the numbers
         console.width = _WIDTH
-    for scene, title in TITLES.items():
-        table = Table("", *COLUMNS.values(), title=f"{title}, mm")
-        for label, errors in _rows(figures, scene):
-            table.add_row(label, *_cells(errors))
-        console.print(table)
+    for table in _tables(figures, by):
+        width = min(_LABEL_WIDTH, max(len(label) for label, _ in table.rows))
+        labels = Column(min_width=width, max_width=_LABEL_WIDTH, overflow="fold")
+        numbers = [Column(name, min_width=_NUMBER_WIDTH) for name in table.columns]
+        printed = RichTable(labels, *numbers, title=f"{table.title}, mm")
+        for label, values in table.rows:
+            printed.add_row(label, *_cells(values))
+        console.print(printed)
 
 
-def markdown(figures: Mapping[str, Any], command: str) -> str:
+def markdown(figures: Mapping[str, Any], command: str, by: Sequence[str] = ()) -> str:
     """The tables as Markdown, with how they came about."""
     poses = ", ".join(f"{source} {count}" for source, count in figures["poses"].items())
     model = figures["model"]
@@ -55,10 +81,12 @@ def markdown(figures: Mapping[str, Any], command: str) -> str:
         f"{figures['poses_left_out']} left out because they came within 0.5 m of a camera. "
         f'"all" are the sources trained on: {", ".join(figures["sources_trained_on"])}.',
     ]
-    for scene, title in TITLES.items():
-        lines += ["", f"### {title}", "", "| mm | " + " | ".join(COLUMNS.values()) + " |"]
-        lines.append("|---" * (len(COLUMNS) + 1) + "|")
-        lines += [f"| {label} | {' | '.join(_cells(e))} |" for label, e in _rows(figures, scene)]
+    for table in _tables(figures, by):
+        lines += ["", f"### {table.title}", "", "| mm | " + " | ".join(table.columns) + " |"]
+        lines.append("|---" * (len(table.columns) + 1) + "|")
+        for label, values in table.rows:
+            cells = [label.replace("|", "\\|"), *_cells(values)]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -97,16 +125,46 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _rows(figures: Mapping[str, Any], scene: str) -> list[tuple[str, Errors]]:
+def _tables(figures: Mapping[str, Any], by: Sequence[str]) -> Iterator[_Table]:
+    for scene, title in TITLES.items():
+        yield _Table(title, tuple(COLUMNS.values()), _rows(figures, scene))
+        if "action" in by:
+            yield _table_by_action(figures["actions"][scene], f"{title}, by action")
+        if "joint" in by:
+            yield _table_by_joint(figures["joints"][scene], f"{title}, by joint")
+
+
+def _rows(figures: Mapping[str, Any], scene: str) -> list[tuple[str, list[float]]]:
     """Every step of all sources together, then the lifter and the last step of each source."""
     rows = []
     for group, errors in figures["scenes"][scene].items():
         for step, of_step in enumerate(errors):
             if group == "all" or step in (0, len(errors) - 1):
                 after = f"after step {step}" if step else "lifter alone"
-                rows.append((f"{group}, {after}", of_step))
+                rows.append((f"{group}, {after}", [of_step[name] for name in COLUMNS]))
     return rows
 
 
-def _cells(errors: Errors) -> list[str]:
-    return [f"{errors[name]:.1f}" for name in COLUMNS]
+def _table_by_action(groups: Mapping[str, Any], title: str) -> _Table:
+    """The actions of each source, the lifter and the last step side by side; all in the mean."""
+    columns = [f"{COLUMNS[metric]}, {when}" for metric in BY_ACTION for when in ("lifter", "last")]
+    rows = []
+    for group, steps in groups.items():
+        actions = [] if group == "all" else sorted(set(steps[0]) - {AVERAGE})
+        for action in (*actions, AVERAGE):
+            values = [
+                step[action][metric] for metric in BY_ACTION for step in (steps[0], steps[-1])
+            ]
+            rows.append((f"{group}, {action}", values))
+    return _Table(title, columns, rows)
+
+
+def _table_by_joint(groups: Mapping[str, Any], title: str) -> _Table:
+    """A joint's error in every group, the lifter and the last step side by side."""
+    columns = [f"{group}, {when}" for group in groups for when in ("lifter", "last")]
+    ends = [step for steps in groups.values() for step in (steps[0], steps[-1])]
+    return _Table(title, columns, [(joint, [end[joint] for end in ends]) for joint in ends[0]])
+
+
+def _cells(values: Sequence[float]) -> list[str]:
+    return [f"{value:.1f}" for value in values]

@@ -24,12 +24,14 @@ class FixedViews:
 
     points_in_camera  (F, J, 3) metres
     source            (F,) index of the source of motion capture
+    action            (F,) index of the action, as the motion capture counts them
     camera_names      of the C cameras, taken in turn
     left_out          poses that came too near a camera
     """
 
     points_in_camera: NDArray[np.float64]
     source: NDArray[np.int64]
+    action: NDArray[np.int64]
     camera_names: tuple[str, ...]
     left_out: int
 
@@ -42,7 +44,6 @@ class Scene:
     confidence: FloatArray
     joints: NDArray[np.float64]
     root: NDArray[np.float64]
-    source: NDArray[np.int64]
 
 
 def fixed_views(mocap: Mocap, cameras: CameraPoses) -> FixedViews:
@@ -55,7 +56,9 @@ def fixed_views(mocap: Mocap, cameras: CameraPoses) -> FixedViews:
     rotation, translation = cameras.rotation_world_to_camera[camera], cameras.translation[camera]
     points = mocap.centred() @ np.swapaxes(rotation, 1, 2) + translation[:, None]
     kept = points[..., 2].min(1) >= _NEAREST
-    return FixedViews(points[kept], mocap.source[kept], cameras.names, int((~kept).sum()))
+    return FixedViews(
+        points[kept], mocap.source[kept], mocap.action[kept], cameras.names, int((~kept).sum())
+    )
 
 
 def exact_scene(views: FixedViews, generator: Generator) -> Scene:
@@ -90,7 +93,6 @@ def _scene(views: FixedViews, rays: NDArray[np.float64], confidence: NDArray[np.
         confidence.astype(np.float32),
         views.points_in_camera - root[:, None],
         root,
-        views.source,
     )
 
 
