@@ -109,6 +109,21 @@ def test_persons_do_not_mix(lifter):
 
 
 @pytest.mark.parametrize("lifter", LIFTERS)
+def test_bfloat16_in_training(lifter):
+    network = ready(lifter(SHAPE, SMALL)).train()
+    features, context = people(SHAPE)
+    with torch.no_grad():
+        expected = network(features, context)
+    with torch.autocast("cpu", torch.bfloat16):
+        given = network(features, context)
+    given.float().square().sum().backward()
+    scale = expected.square().mean().sqrt()
+    assert (given.float() - expected).abs().mean() < 0.03 * scale
+    for name, parameter in network.named_parameters():
+        assert parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("lifter", LIFTERS)
 def test_learns(lifter):
     """A tiny fit: the pose is a smooth function of the keypoints and the context."""
     torch.manual_seed(0)
