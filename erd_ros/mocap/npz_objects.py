@@ -151,6 +151,7 @@ _STAND_INS: Mapping[tuple[str, str], object] = {
     ("numpy._core.multiarray", "scalar"): _MakeScalar(),
     ("_codecs", "encode"): _Encode(),
     ("builtins", "bytes"): _NoBytes(),
+    ("__builtin__", "bytes"): _NoBytes(),  # as protocol 2 calls the module
 }
 _NUMBERS = frozenset(f"{kind}{size}" for kind in "iuf" for size in (2, 4, 8)) | {"b1", "i1", "u1"}
 
