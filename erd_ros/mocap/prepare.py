@@ -69,10 +69,8 @@ def prepare(
         )
     _check_options(source, options)
     count, clips = SOURCES[source].read(path, options)
-    resampled = [
-        at_rate(clip, frames_per_second)
-        for clip in tqdm(clips, total=count, desc=source, unit="clip", dynamic_ncols=True)
-    ]
+    with tqdm(clips, total=count, desc=source, unit="clip", dynamic_ncols=True) as progress:
+        resampled = [at_rate(clip, frames_per_second) for clip in progress]
     assigned = with_splits(resampled, splits, others)
     write_clips(out, assigned, f"{source}: {path.name}")
     return assigned
@@ -108,14 +106,14 @@ def at_rate(clip: Clip, frames_per_second: float) -> Clip:
     """The clip at a lower frame rate: of each moment the nearest frame there is.
 
     Frames are chosen, not blended: bones keep their lengths, and keypoints their poses. Raises
-    InputError for a rate above the clip's.
+    InputError for a rate that is not positive or above the clip's.
     """
-    step = clip.frames_per_second / frames_per_second
-    if not 1 - _RATE_TOLERANCE <= step < np.inf:
+    if not 0 < frames_per_second <= (1 + _RATE_TOLERANCE) * clip.frames_per_second:
         raise InputError(
-            f"'{clip.name}' has {clip.frames_per_second:.4g} frames per second, fewer than the "
-            f"{frames_per_second:.4g} asked for; ask for at most as many with --fps"
+            f"--fps is {frames_per_second:.4g}, expected more than 0 and at most the "
+            f"{clip.frames_per_second:.4g} frames per second of '{clip.name}'"
         )
+    step = clip.frames_per_second / frames_per_second
     frames = len(clip.positions_in_world)
     moments = np.arange(int(np.floor((frames - 1) / step + 1e-6)) + 1)
     chosen = np.minimum(np.rint(moments * step).astype(int), frames - 1)

@@ -1,0 +1,245 @@
+"""`erd data`: from a data set's files to what training reads, and from 2D errors to a model."""
+
+import json
+
+import numpy as np
+import pytest
+from test_mocap_asf_amc import write_amc, write_asf
+from test_mocap_bvh import write_rig
+from tiny_datasets import people, write_cameras, write_human36m, write_humaneva, write_mpi_inf_3dhp
+
+from erd_ros.cli import main
+from erd_ros.commands import data as command
+from erd_ros.errors import InputError
+from erd_ros.mocap import Clip, read_clips, read_mocap
+from erd_ros.mocap.prepare import SOURCES, at_rate
+from erd_ros.mocap.splits import PROTOCOLS, subject_splits
+
+
+def prepared(tmp_path, capsys, *words):
+    """Run the command on ``data`` in tmp_path; the clips it wrote and what it printed."""
+    out = tmp_path / "out" / "mine.npz"
+    code = main(["data", "prepare", *map(str, words), "--out", str(out)])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    return read_clips(out), printed.out
+
+
+def refused(capsys, *words):
+    """What the command says of words that it cannot carry out."""
+    assert main(["data", *map(str, words)]) == 1
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_human36m_by_its_first_protocol(tmp_path, capsys):
+    truth = write_human36m(tmp_path, ("S1", "S5", "S6", "S7", "S8", "S9", "S11"))
+    write_cameras(tmp_path / "cameras.json", tuple({subject for subject, _ in truth}))
+    clips, printed = prepared(
+        tmp_path, capsys, tmp_path, "--source", "human36m", "--splits", "protocol-1", "--val", "S8",
+        "--detections", tmp_path / "data_2d_h36m_test.npz", "--cameras", tmp_path / "cameras.json",
+    )  # fmt: skip
+    splits = {split: {c.subject for c in clips if c.split == split} for split in ("val", "test")}
+    assert splits == {"val": {"S8"}, "test": {"S9", "S11"}}
+    for clip in clips:
+        positions, keypoints = truth[tuple(clip.name.split("/"))]
+        np.testing.assert_allclose(clip.positions_in_world, positions[::2], atol=1e-6)
+        np.testing.assert_allclose(clip.keypoints, keypoints[::2], rtol=1e-6)
+        assert clip.frames_per_second == 25
+        assert len(clip.cameras.names) == 4
+    assert "21 clips; train 120 frames of S1, S5, S6, S7; val 30 frames of S8; test 60" in printed
+    mocap = read_mocap(tmp_path / "out", ["mine"], "test")
+    assert mocap.subjects == ("S11", "S9")
+    assert mocap.actions == ("Directions", "WalkTogether")
+    assert np.bincount(mocap.action).tolist() == [40, 20]
+
+
+def test_humaneva_by_its_own_split(tmp_path, capsys):
+    write_humaneva(tmp_path)
+    clips, printed = prepared(tmp_path, capsys, tmp_path, "--source", "humaneva", "--fps", "60")
+    assert {(c.split, c.subject) for c in clips} == {
+        (split, subject) for split in ("train", "test") for subject in ("S1", "S2")
+    }
+    assert printed.endswith("without spine, neck_nose\n")
+
+
+def test_the_others_by_the_subjects_named(tmp_path, capsys):
+    for subject in ("07", "08", "09"):
+        write_asf(tmp_path / "cmu" / subject / f"{subject}.asf")
+        write_amc(tmp_path / "cmu" / subject / f"{subject}_01.amc", frames=49)
+        write_rig(tmp_path / "bvh" / f"P{subject}" / "walk.bvh", frames=5, frame_time=0.02)
+    write_mpi_inf_3dhp(tmp_path / "mpi", "S1", "Seq1", frames=4)
+    write_mpi_inf_3dhp(tmp_path / "mpi", "S8", "Seq1", frames=4)
+    clips, _ = prepared(
+        tmp_path, capsys, tmp_path / "cmu", "--source", "asf-amc", "--val", "08", "--test", "09"
+    )
+    assert [(c.name, c.split) for c in clips] == [
+        ("07_01", "train"), ("08_01", "val"), ("09_01", "test"),
+    ]  # fmt: skip
+    assert {len(c.positions_in_world) for c in clips} == {11}  # 0.4 s from the first frame on
+    (tmp_path / "who.yaml").write_text("train: [P07, P08]\ntest: [P09]\n")
+    clips, _ = prepared(
+        tmp_path, capsys, tmp_path / "bvh", "--source", "bvh", "--splits", tmp_path / "who.yaml"
+    )
+    assert [c.split for c in clips] == ["train", "train", "test"]
+    assert {len(c.positions_in_world) for c in clips} == {3}
+    clips, _ = prepared(
+        tmp_path, capsys, tmp_path / "mpi", "--source", "mpi-inf-3dhp", "--test", "S8"
+    )
+    assert [(c.name, c.split) for c in clips] == [("S1_Seq1", "train"), ("S8_Seq1", "test")]
+
+
+def test_words_that_do_not_go_together(tmp_path, capsys):
+    write_rig(tmp_path / "P1" / "a.bvh")
+    out = ("--out", tmp_path / "out.npz")
+    bvh = ("prepare", tmp_path, "--source", "bvh")
+    assert "does not say who tests" in refused(capsys, *bvh, *out)
+    assert "--detections means nothing to --source bvh, which takes --actions" in refused(
+        capsys, *bvh, *out, "--test", "P1", "--detections", "x.npz"
+    )
+    assert "no clip of P2; the clips are of P1" in refused(capsys, *bvh, *out, "--test", "P2")
+    assert "--val and --test: P1 is in val and in test" in refused(
+        capsys, *bvh, *out, "--val", "P1", "--test", "P1"
+    )
+    assert "expected a name that ends in .npz" in refused(
+        capsys, *bvh, "--test", "P1", "--out", tmp_path / "out.npy"
+    )
+    assert (
+        "--fps is 50, expected more than 0 and at most the 25 frames per second of 'a'"
+        in refused(capsys, *bvh, *out, "--test", "P1", "--fps", "50")
+    )
+    assert "--splits is 'protocol-3', expected a YAML file or one of protocol-1" in refused(
+        capsys, *bvh, *out, "--splits", "protocol-3"
+    )
+    (tmp_path / "who.yaml").write_text("train: P1\n")
+    assert "'train' is 'P1', expected lists of subjects" in refused(
+        capsys, *bvh, *out, "--splits", tmp_path / "who.yaml"
+    )
+    (tmp_path / "who.yaml").write_text("train: [P0]\n")
+    assert "no clip of P0" in refused(capsys, *bvh, *out, "--splits", tmp_path / "who.yaml")
+    write_rig(tmp_path / "P0" / "b.bvh")
+    assert "'a' is of subject P1, who is in no split" in refused(
+        capsys, *bvh, *out, "--splits", tmp_path / "who.yaml"
+    )
+    assert "--source-fps means nothing" in refused(
+        capsys, *bvh, *out, "--test", "P1", "--source-fps", "60"
+    )
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_protocols_are_abs_pose_lifters():
+    """AbsPoseLifter 4.1: subjects 1, 5, 6, 7, 8 against 9, 11; 1, 5, 6, 7, 8, 9 against 11."""
+    first, second = (subject_splits(name, (), ()) for name in PROTOCOLS)
+    assert {s for s, split in first.items() if split == "test"} == {"S9", "S11"}
+    assert {s for s, split in second.items() if split == "test"} == {"S11"}
+    assert set(first) == set(second) == {f"S{n}" for n in (1, 5, 6, 7, 8, 9, 11)}
+
+
+@pytest.mark.parametrize("rate", [120.0, 119.88, 60.0, 30.0, 25.0, 24.9])
+def test_frames_are_chosen_where_the_time_is_nearest(rate):
+    positions = people(101).astype(np.float32)
+    clip = Clip("a", "S1", "", "train", positions, rate)
+    slow = at_rate(clip, 25.0)
+    times = np.arange(len(slow.positions_in_world)) / 25
+    if rate < 25:
+        times *= 25 / rate
+    nearest = np.abs(np.arange(101) / rate - times[:, None]).argmin(1)
+    difference = np.abs(slow.positions_in_world - positions[nearest]).max((1, 2))
+    assert (difference == 0).mean() > 0.95  # halfway between two either is the nearest
+    assert 101 / rate - 1 / 25 - 1 / rate < times[-1] <= 100 / rate + 1e-9
+
+
+@pytest.mark.parametrize("rate", [0.0, -25.0, float("nan"), 40.0])
+def test_frame_rates_that_cannot_be(rate):
+    clip = Clip("a", "S1", "", "train", people(5).astype(np.float32), 30.0)
+    with pytest.raises(InputError, match="--fps"):
+        at_rate(clip, rate)
+
+
+def test_the_command_knows_every_source():
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    command._add_prepare(parser)
+    (source,) = (action for action in parser._actions if action.dest == "source")
+    assert set(source.choices) == set(SOURCES)
+
+
+def drawn_errors(samples=4000):
+    """(N, 2, 2) pixels: of the wrist 10 % anywhere within 50 pixels, of the hip none."""
+    generator = np.random.default_rng(0)
+    errors = generator.normal((1, -2), (3, 5), (samples, 2, 2))
+    far = generator.random(samples) < 0.1
+    errors[far, 1] = generator.uniform(-50, 50, (far.sum(), 2))
+    errors[::7, 0] = np.nan
+    return errors
+
+
+def fitted(path):
+    return json.loads(path.read_text())["joints"]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv"])
+def test_a_table_of_errors_becomes_a_model(tmp_path, capsys, suffix):
+    pytest.importorskip("torch", reason="PyTorch is not installed: no error models here")
+    errors, names = drawn_errors(), ("right_hip", "left_wrist")
+    table = tmp_path / f"errors{suffix}"
+    if suffix == ".npz":
+        np.savez(table, errors=errors, joint_names=np.array(names))
+    else:
+        rows = [
+            f"{name},{x},{y}"
+            for joint, name in reversed(list(enumerate(names)))
+            for x, y in errors[:, joint]
+            if np.isfinite(x)
+        ]
+        table.write_text("\n".join(["joint,x,y", *rows]) + "\n")
+    out = tmp_path / "model.json"
+    assert main(["data", "fit-errors", str(table), "--out", str(out)]) == 0
+    assert "mixture of 2 joints" in capsys.readouterr().out
+    joints = fitted(out)
+    assert list(joints) == list(names)
+    assert joints["right_hip"]["mean"] == pytest.approx([1, -2], abs=0.3)
+    assert joints["left_wrist"]["deviation"] == pytest.approx([3, 5], rel=0.1)
+    assert joints["left_wrist"]["inlier_share"] == pytest.approx(0.9, abs=0.03)
+    assert main(["data", "fit-errors", str(table), "--out", str(out), "--model", "gaussian"]) == 0
+    spread = np.nanstd(errors, axis=0)
+    assert fitted(out)["left_wrist"]["deviation"] == pytest.approx(spread[1], rel=1e-3)
+
+
+def test_tables_that_are_broken(tmp_path, capsys):
+    pytest.importorskip("torch", reason="PyTorch is not installed: no error models here")
+
+    def message(name):
+        return refused(capsys, "fit-errors", tmp_path / name, "--out", tmp_path / "model.json")
+
+    assert "ends in '.txt', expected .npz or .csv" in message("a.txt")
+    assert "a.csv does not exist" in message("a.csv")
+    (tmp_path / "a.csv").write_text("joint,u,v\n")
+    assert "a.csv, line 1: ['joint', 'u', 'v'], expected ['joint', 'x', 'y']" in message("a.csv")
+    (tmp_path / "a.csv").write_text("joint,x,y\nright_hip,1,2\nright_hip,1\n")
+    assert "a.csv, line 3: 'right_hip,1', expected a joint's name and two" in message("a.csv")
+    (tmp_path / "a.csv").write_text("joint,x,y\n")
+    assert "a.csv has no row" in message("a.csv")
+    np.savez(tmp_path / "a.npz", errors=np.ones((5, 3, 2)), joint_names=np.array(["a", "b"]))
+    assert "have the shape (5, 3, 2), expected (N, 2, 2)" in message("a.npz")
+    np.savez(tmp_path / "a.npz", errors=np.ones((5, 3, 2)))
+    assert "a.npz cannot be read: " in message("a.npz")
+    np.savez(tmp_path / "a.npz", errors=np.array([{}]), joint_names=np.array(["a"]))
+    assert "a.npz cannot be read: " in message("a.npz")  # a pickle
+    (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:100])
+    assert "a.npz cannot be read: " in message("a.npz")
+
+
+def test_errors_of_the_simulated_detector_become_a_model(shared_data, tmp_path, capsys):
+    pytest.importorskip("torch", reason="PyTorch is not installed: no detector here")
+    table, model = tmp_path / "table.npz", tmp_path / "model.json"
+    words = ["--data", str(shared_data), "--subject", "cmu_05", "--seed", "3"]
+    assert main(["data", "simulate-errors", *words, "--out", str(table)]) == 0
+    assert main(["data", "fit-errors", str(table), "--out", str(model)]) == 0
+    assert len(fitted(model)) == 17
+    with np.load(table) as archive:
+        assert archive["errors"].shape[1:] == (17, 2)
+    assert "errors of 17 joints" in capsys.readouterr().out
+    assert "ends in .npz" in refused(
+        capsys, "simulate-errors", *words, "--out", tmp_path / "table.csv"
+    )
