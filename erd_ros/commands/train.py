@@ -29,7 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on from the last checkpoint in RUN"
     )
     parser.add_argument(
-        "--threads", metavar="N", type=int, default=os.cpu_count(), help="of the CPU (default: all)"
+        "--device",
+        choices=("cpu", "cuda"),
+        help="what computes (default: the GPU that PyTorch sees, or else the CPU)",
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=int,
+        default=max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))),
+        help="of the CPU, for each process (default: all, shared out among torchrun's processes)",
     )
 
 
@@ -58,13 +67,18 @@ def run(arguments: argparse.Namespace) -> None:
         ) from error
     from erd_ros.train import train
     from erd_ros.train.config import read_config
+    from erd_ros.train.distributed import training_processes
 
     torch.set_num_threads(arguments.threads)
-    final = train(
-        read_config(arguments.config, arguments.set),
-        arguments.data,
-        arguments.out,
-        resume=arguments.resume,
-        lifter=arguments.lifter,
-    )
-    print(f"trained: {final}; next: erd export {final} --out {final.with_suffix('.onnx')}")
+    config = read_config(arguments.config, arguments.set)
+    with training_processes(arguments.device) as processes:
+        final = train(
+            config,
+            arguments.data,
+            arguments.out,
+            resume=arguments.resume,
+            lifter=arguments.lifter,
+            processes=processes,
+        )
+    if processes.is_first:
+        print(f"trained: {final}; next: erd export {final} --out {final.with_suffix('.onnx')}")

@@ -1,8 +1,9 @@
 """What a training run is, and how a YAML file says it."""
 
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -21,8 +22,8 @@ SCHEDULES = {
     "joint": "the lifter and all regressors together, for as long as the lifter's stage",
 }
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
     "rmsprop": torch.optim.RMSprop,
 }
 
@@ -92,6 +93,10 @@ class TrainConfig:
     def stage_steps(self, stage: int) -> int:
         """Optimiser steps of a stage."""
         return self.regressor_steps if stage else self.lifter_steps
+
+    def steps_before(self, stage: int) -> int:
+        """Optimiser steps of all stages before this one."""
+        return sum(self.stage_steps(one) for one in range(stage))
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:

@@ -13,6 +13,9 @@ from erd_ros.models.checkpoint import read_tensors, write_tensors
 from erd_ros.models.erd import ErdModel
 from erd_ros.train.config import OPTIMIZERS, TrainConfig
 
+# The files of a run.
+LAST, BEST, FINAL = "last.safetensors", "best.safetensors", "final.safetensors"
+HISTORY, SCALARS = "history.jsonl", "tensorboard"
 RUN_KEY = "erd_ros.run"
 _MODEL, _OPTIMIZER = "model.", "optimizer."
 
@@ -47,13 +50,17 @@ class State:
             self.trained, self.optimizer = following.trained, following.optimizer
 
 
-def save_state(path: Path, state: State, config: TrainConfig) -> None:
-    """Write the run, whole or not at all. Raises InputError when the disk is full."""
+def save_state(path: Path, state: State, config: TrainConfig, processes: int) -> None:
+    """Write a run of so many processes, whole or not at all.
+
+    Raises InputError when the disk is full.
+    """
     tensors = {_MODEL + name: tensor for name, tensor in state.model.state_dict().items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in moments.items()}
     run = {
         "config": asdict(config),
+        "processes": processes,
         "stage": state.stage,
         "step": state.step,
         # JSON has no infinity: before the first validation there is no best.
@@ -62,16 +69,19 @@ def save_state(path: Path, state: State, config: TrainConfig) -> None:
     write_tensors(path, tensors, {RUN_KEY: json.dumps(run)})
 
 
-def load_state(path: Path, model: ErdModel, config: TrainConfig) -> State:
-    """Read a run back into a model of its configuration.
+def load_state(path: Path, model: ErdModel, config: TrainConfig, processes: int) -> State:
+    """Read a run back into a model of its configuration, on the model's device.
 
-    Raises ArtifactError when the file is not a run's, InputError when the configuration differs.
+    Raises ArtifactError when the file is not a run's, InputError when the configuration or the
+    number of processes differs.
     """
     tensors, metadata = read_tensors(path)
     if RUN_KEY not in metadata:
         raise ArtifactError(f"{path} is not the checkpoint of a run; expected one of `erd train`")
     run = json.loads(metadata[RUN_KEY])
-    _check_same(run["config"], json.loads(json.dumps(asdict(config))), path)
+    saved = {"processes": run.get("processes", 1), **run["config"]}
+    given = {"processes": processes, **asdict(config)}
+    _check_same(saved, json.loads(json.dumps(given)), path)
     model.load_state_dict(_under(_MODEL, tensors))
     state = State.start(model, config, min(run["stage"], config.last_stage))
     moments: dict[int, dict[str, torch.Tensor]] = {}
@@ -100,6 +110,6 @@ def _check_same(saved: dict[str, object], given: dict[str, object], path: Path) 
     if different:
         key = different[0]
         raise InputError(
-            f"{path} was trained with {key} {saved.get(key)!r}, the configuration says "
-            f"{given[key]!r}; go on with the same, or start anew with another --out"
+            f"{path} was trained with {key} {saved.get(key)!r}, this run has {given[key]!r}; "
+            "go on with the same, or start anew with another --out"
         )
