@@ -148,9 +148,39 @@ def _simulate_errors(arguments: argparse.Namespace) -> None:
     print(f"wrote {arguments.out}: errors of {len(joint_names)} joints in {len(errors)} frames")
 
 
+def _add_measure_errors(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "clips",
+        metavar="FILE.npz",
+        type=Path,
+        help="file of `erd data prepare` with --detections and --cameras",
+    )
+    parser.add_argument("--out", metavar="TABLE.npz", type=Path, required=True)
+    parser.add_argument(
+        "--split", choices=("train", "val", "test"), default="train", help="default: train"
+    )
+
+
+def _measure_errors(arguments: argparse.Namespace) -> None:
+    from erd_ros.data.error_table import write_error_table
+    from erd_ros.data.measured_errors import measured_errors
+    from erd_ros.mocap import read_clips
+    from erd_ros.skeleton import H36M17
+
+    clips = [clip for clip in read_clips(arguments.clips) if clip.split == arguments.split]
+    errors = measured_errors(clips)
+    write_error_table(arguments.out, errors, H36M17.joint_names)
+    print(f"wrote {arguments.out}: errors of {len(errors)} images in {len(clips)} clips")
+
+
 _STEPS = {
     "prepare": (_add_prepare, _prepare, "read a data set and write it as one .npz file"),
     "fit-errors": (_add_fit_errors, _fit_errors, "fit a model to a 2D detector's errors"),
+    "measure-errors": (
+        _add_measure_errors,
+        _measure_errors,
+        "write the errors of a real 2D detector, against the projected motion capture",
+    ),
     "simulate-errors": (
         _add_simulate_errors,
         _simulate_errors,
