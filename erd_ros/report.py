@@ -38,6 +38,23 @@ def write_json(path: Path, figures: Mapping[str, Any], *, seed: int | None) -> N
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
+def replace_section(path: Path, name: str, text: str) -> None:
+    """Put the text between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->`` of a Markdown page.
+
+    Raises InputError for a page without the two lines, and when it cannot be written.
+    """
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    page = path.read_text() if path.is_file() else ""
+    before, begun, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun or not ended:
+        raise InputError(f"{path} has no section between '{begin}' and '{end}'; add the two lines")
+    try:
+        path.write_text(f"{before}{begin}\n{text}{end}{after}")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def command() -> str:
     """The command that runs, as it would be typed."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])

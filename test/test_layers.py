@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "export": LEARNING,
     "runtime": CORE | {"geometry"},
     "evaluate": CORE | {"geometry", "mocap", "runtime", "metrics", "report"},
+    "reproduce": LEARNING | {"train", "evaluate"},
     "synthetic": CORE | {"geometry"},
     "demo": CORE | {"geometry", "metrics", "report", "synthetic"},
     "ros": CORE | {"geometry", "runtime", "synthetic", "demo"},
@@ -40,7 +41,10 @@ MAY_IMPORT = {
 }
 # PyTorch runs the module itself, so this one backend knows both arms.
 BETWEEN_THE_ARMS = {("runtime.torch_backend", "models")}
-LEARNING_ARM = {"models", "data", "train", "export", "runtime.torch_backend", "commands.train"}
+LEARNING_ARM = {
+    "models", "data", "train", "export", "reproduce", "runtime.torch_backend", "commands.train",
+    "commands.reproduce",
+}  # fmt: skip
 MAY_IMPORT_LIBRARY = {
     "torch": LEARNING_ARM,
     "safetensors": LEARNING_ARM,
