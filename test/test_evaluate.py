@@ -84,6 +84,16 @@ def test_poses_behind_a_camera_are_left_out_and_counted(data):
     assert len(views.points_in_camera) == len(views.source) == len(mocap) - 2
 
 
+def test_poses_that_lack_a_joint_are_left_out(data):
+    mocap = read_mocap(data, SOURCES, "test")
+    cameras = read_human36m_cameras(data, ("S9", "S11"))
+    mocap.positions_in_world[:5, H36M17.index("spine")] = np.nan
+    assert fixed_views(mocap, cameras).left_out == 5
+    mocap.positions_in_world[:, H36M17.index("spine")] = np.nan
+    with pytest.raises(InputError, match="none of 80 poses has all 17 joints"):
+        fixed_views(mocap, cameras)
+
+
 def test_exact_scene_is_the_projection(views):
     scene = exact_scene(views, np.random.default_rng(0))
     points = scene.joints + scene.root[:, None]

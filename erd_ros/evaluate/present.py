@@ -78,8 +78,8 @@ def markdown(figures: Mapping[str, Any], command: str, by: Sequence[str] = ()) -
         "",
         f"Model `{Path(model['file']).name}`, sha256 `{model['sha256'][:16]}`. Split "
         f"{figures['split']}: {len(figures['subjects'])} subjects. Poses by source: {poses}; "
-        f"{figures['poses_left_out']} left out because they came within 0.5 m of a camera. "
-        f'"all" are the sources trained on: {", ".join(figures["sources_trained_on"])}.',
+        f"{figures['poses_left_out']} left out because they came within 0.5 m of a camera or lack "
+        f'a joint. "all" are the sources trained on: {", ".join(figures["sources_trained_on"])}.',
     ]
     for table in _tables(figures, by):
         lines += ["", f"### {table.title}", "", "| mm | " + " | ".join(table.columns) + " |"]

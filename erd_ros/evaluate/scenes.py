@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from erd_ros.errors import InputError
 from erd_ros.mocap import CameraPoses, Mocap
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17, Skeleton, conversion_matrix
@@ -26,7 +27,7 @@ class FixedViews:
     source            (F,) index of the source of motion capture
     action            (F,) index of the action, as the motion capture counts them
     camera_names      of the C cameras, taken in turn
-    left_out          poses that came too near a camera
+    left_out          poses that came too near a camera or lack a joint
     """
 
     points_in_camera: NDArray[np.float64]
@@ -50,12 +51,18 @@ def fixed_views(mocap: Mocap, cameras: CameraPoses) -> FixedViews:
     """Each clip with its mean root at the studio's origin, frame f before camera f modulo C.
 
     Heights above the ground stay as recorded; nothing is turned or scaled. All joints count, also
-    those that a camera's image would cut off.
+    those that a camera's image would cut off; a pose that lacks one is left out. Raises InputError
+    when no pose is left.
     """
     camera = np.arange(len(mocap)) % len(cameras.names)
     rotation, translation = cameras.rotation_world_to_camera[camera], cameras.translation[camera]
     points = mocap.centred() @ np.swapaxes(rotation, 1, 2) + translation[:, None]
     kept = points[..., 2].min(1) >= _NEAREST
+    if not kept.any():
+        raise InputError(
+            f"none of {len(mocap)} poses has all {len(H36M17)} joints and {_NEAREST} m of room "
+            f"before the cameras; choose other sources than {', '.join(mocap.sources)}"
+        )
     return FixedViews(
         points[kept], mocap.source[kept], mocap.action[kept], cameras.names, int((~kept).sum())
     )
