@@ -28,7 +28,8 @@ class Mocap:
     source              (F,) index into ``sources``
     subject             (F,) index into ``subjects``
     action              (F,) index into ``actions``
-    subjects, actions   names, sorted; an action is as the source names it, "" where it does not
+    subjects, actions   names, sorted, as the sources have them: one that two sources share is
+                        one; "" is an action that the source does not name
     """
 
     positions_in_world: FloatArray

@@ -7,10 +7,8 @@ a detector finds in the images of the four cameras. The cameras are in human36m_
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from erd_ros.errors import InputError
-from erd_ros.mocap.clip import Array, Cameras, Clip
+from erd_ros.mocap.clip import Cameras, Clip
 from erd_ros.mocap.options import ReaderOptions
 from erd_ros.mocap.studio import read_human36m_calibrations
 from erd_ros.mocap.videopose3d import read_keypoints, read_positions, stacked_keypoints
@@ -34,7 +32,7 @@ def human36m_clips(source: Path, options: ReaderOptions) -> tuple[int, Iterator[
     keypoints = None if options.detections is None else read_keypoints(options.detections)
     cameras = None if options.cameras is None else read_human36m_calibrations(options.cameras)
 
-    def clip(subject: str, name: str, joints: Array) -> Clip:
+    def clip(subject: str, name: str, joints: FloatArray) -> Clip:
         found: FloatArray | None = None
         if keypoints is not None and options.detections is not None:
             found = stacked_keypoints(options.detections, keypoints, (subject, name), len(joints))
@@ -43,7 +41,7 @@ def human36m_clips(source: Path, options: ReaderOptions) -> tuple[int, Iterator[
             subject,
             name.rstrip("0123456789").rstrip(),
             "",
-            joints[:, _CHOSEN].astype(np.float32),
+            joints[:, _CHOSEN],
             FRAMES_PER_SECOND,
             found,
             None if cameras is None else _cameras_of(subject, cameras, options.cameras),

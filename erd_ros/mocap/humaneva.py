@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from erd_ros.errors import InputError
-from erd_ros.mocap.clip import Array, Clip, measured_joints
+from erd_ros.mocap.clip import Clip, measured_joints
 from erd_ros.mocap.options import ReaderOptions
 from erd_ros.mocap.videopose3d import read_keypoints, read_positions, stacked_keypoints
+from erd_ros.pose import FloatArray
 from erd_ros.skeleton import HUMANEVA15
 
 FRAMES_PER_SECOND = 60.0
@@ -31,7 +32,7 @@ def humaneva_clips(source: Path, options: ReaderOptions) -> tuple[int, Iterator[
     for part in {subject.partition("/")[0] for subject, _ in positions} - set(SPLITS):
         raise InputError(f"{path} has the part '{part}', expected {' or '.join(SPLITS)}")
 
-    def clip(part: str, name: str, joints: Array) -> Clip:
+    def clip(part: str, name: str, joints: FloatArray) -> Clip:
         split, _, subject = part.partition("/")
         found = None
         if keypoints is not None and options.detections is not None:

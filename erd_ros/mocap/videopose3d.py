@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from erd_ros.errors import InputError
-from erd_ros.mocap.clip import Array, measured_joints
+from erd_ros.mocap.clip import measured_joints
 from erd_ros.mocap.npz_objects import read_npz_object
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import COCO17, H36M17, HUMANEVA15, Skeleton
@@ -21,7 +21,7 @@ from erd_ros.skeleton import COCO17, H36M17, HUMANEVA15, Skeleton
 _LAYOUTS = (H36M17, HUMANEVA15, COCO17)
 
 
-def read_positions(path: Path, joints: int) -> dict[tuple[str, str], Array]:
+def read_positions(path: Path, joints: int) -> dict[tuple[str, str], FloatArray]:
     """``positions_3d`` of a file: (subject, action) to (F, joints, 3) in metres.
 
     Raises InputError for a file of another form or with another number of joints.
@@ -79,8 +79,10 @@ def _entries(path: Path, content: Any) -> Iterator[tuple[str, str, Any]]:
             yield str(subject), str(action), value
 
 
-def _checked(path: Path, subject: str, action: str, value: Any, last: tuple[int, int]) -> Array:
-    """(F, J, 2 or 3) as float64; columns after the last wanted, as scores, are left out."""
+def _checked(
+    path: Path, subject: str, action: str, value: Any, last: tuple[int, int]
+) -> FloatArray:
+    """(F, J, 2 or 3) as float32; columns after the last wanted, as scores, are left out."""
     shape = np.shape(value) if isinstance(value, np.ndarray) else None
     if (
         shape is None
@@ -93,7 +95,7 @@ def _checked(path: Path, subject: str, action: str, value: Any, last: tuple[int,
             f"{path}: {subject}, '{action}' has the shape {shape}, expected (frames, {last[0]}, "
             f"{last[1]})"
         )
-    return np.asarray(value[..., : last[1]], np.float64)
+    return np.asarray(value[..., : last[1]], np.float32)
 
 
 def _layout(path: Path, metadata: Any) -> Skeleton:
