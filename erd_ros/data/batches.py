@@ -88,13 +88,14 @@ class Simulation:
 
     def __init__(self, mocap: Mocap, cameras: CameraPoses, config: SimulationConfig) -> None:
         positions = mocap.centred() if config.keep_place else _in_the_middle(mocap)
-        self._positions = torch.from_numpy(positions)
+        self._positions = torch.as_tensor(positions)
         self._cameras = cameras
         self._config = config
         self._detector = DETECTORS[config.detector](config)
         self._fixed = None
         if config.fixed_samples:
-            self._fixed = self._draw(config.fixed_samples, Generator().manual_seed(0))
+            generator = Generator(self._positions.device).manual_seed(0)
+            self._fixed = self._draw(config.fixed_samples, generator)
 
     def draw(self, size: int, generator: Generator) -> Batch:
         """Draw ``size`` samples; the generator alone decides."""
