@@ -84,6 +84,9 @@ class ResidualRegressor(nn.Module):
         self.joints = joints
         size = LifterConfig(config.width, blocks=1, dropout=config.dropout)
         self.network = _network(inputs, joints * 3, size)
+        # Before it has learned anything a regressor leaves the pose as it is.
+        for parameter in self.network[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, features: Tensor) -> Tensor:
         """Increment (N, J, 3), standardised, of features (N, inputs)."""

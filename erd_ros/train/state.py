@@ -42,9 +42,12 @@ class State:
         return cls(model, trained, optimizer, stage)
 
     def next_stage(self, best: ErdModel, config: TrainConfig) -> None:
-        """Take the best of this stage into the next; after the last nothing is trained."""
+        """Take the best of this stage into the next; after the last nothing is trained.
+
+        An untrained regressor changes nothing: the best so far is the next stage's to beat.
+        """
         self.model.load_state_dict(best.state_dict())
-        self.stage, self.step, self.best_mm = self.stage + 1, 0, float("inf")
+        self.stage, self.step = self.stage + 1, 0
         if self.stage <= config.last_stage:
             following = State.start(self.model, config, self.stage)
             self.trained, self.optimizer = following.trained, following.optimizer
