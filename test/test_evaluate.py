@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 from erd_ros.cli import main
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.evaluate import evaluate, step_errors
-from erd_ros.evaluate.present import BEGIN, BY, END, markdown, print_tables, replace_section
+from erd_ros.evaluate.present import BY, SECTION, markdown, print_tables
 from erd_ros.evaluate.scenes import detected_scene, exact_scene, fixed_views
 from erd_ros.evaluate.steps import load_steps
 from erd_ros.evaluate.summary import AVERAGE, BY_ACTION
@@ -22,11 +22,12 @@ from erd_ros.export import export
 from erd_ros.metrics import MPI_INF_3DHP_JOINTS, mpjpe_mm, mrpe_mm
 from erd_ros.mocap import read_human36m_cameras, read_mocap
 from erd_ros.models.checkpoint import save_model
-from erd_ros.report import write_json
+from erd_ros.report import replace_section, write_json
 from erd_ros.runtime import DEFAULT_MODEL
 from erd_ros.skeleton import H36M17
 
 SOURCES = ("cmu", "accad")
+BEGIN, END = f"<!-- {SECTION}: begin -->", f"<!-- {SECTION}: end -->"
 
 
 @pytest.fixture(scope="module")
@@ -255,9 +256,9 @@ def test_files_that_are_no_models(tmp_path, model_file):
 def test_replace_section_twice_is_once(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"a\n{BEGIN}\n{END}\nb\n")
-    replace_section(page, "new\n")
+    replace_section(page, SECTION, "new\n")
     once = page.read_text()
-    replace_section(page, "new\n")
+    replace_section(page, SECTION, "new\n")
     assert page.read_text() == once == f"a\n{BEGIN}\nnew\n{END}\nb\n"
 
 

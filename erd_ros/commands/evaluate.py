@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
     from erd_ros.evaluate import evaluate
-    from erd_ros.evaluate.present import BY, markdown, plot, print_tables, replace_section
-    from erd_ros.report import command, write_json
+    from erd_ros.evaluate.present import BY, SECTION, markdown, plot, print_tables
+    from erd_ros.report import command, replace_section, write_json
 
     figures = evaluate(
         arguments.model, arguments.data, arguments.sources, arguments.split, arguments.seed
@@ -47,4 +47,4 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         plot(figures, arguments.plot)
     if arguments.markdown:
-        replace_section(arguments.markdown, markdown(figures, command(), by))
+        replace_section(arguments.markdown, SECTION, markdown(figures, command(), by))

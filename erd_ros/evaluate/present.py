@@ -31,7 +31,8 @@ TITLES = {
     "exact": "Exact 2D keypoints",
     "detected": "2D keypoints with a detector's errors and joints",
 }
-BEGIN, END = "<!-- erd evaluate: begin -->", "<!-- erd evaluate: end -->"
+# The section of docs/results.md.
+SECTION = "erd evaluate"
 # The paper's figure 3 in miniature: what the steps change, with and without errors in 2D.
 _PLOTTED = ("mpjpe_mm", "mrpe_mm")
 _WIDTH = 140
@@ -88,16 +89,6 @@ def markdown(figures: Mapping[str, Any], command: str, by: Sequence[str] = ()) -
             cells = [label.replace("|", "\\|"), *_cells(values)]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def replace_section(path: Path, text: str) -> None:
-    """Put the text between the markers of a Markdown page. Raises InputError without them."""
-    page = path.read_text() if path.is_file() else ""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"{path} has no section between '{BEGIN}' and '{END}'; add the two lines")
-    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
 
 
 def plot(figures: Mapping[str, Any], path: Path) -> None:
