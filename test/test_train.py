@@ -19,7 +19,7 @@ from erd_ros.models.checkpoint import load_model, read_tensors, write_tensors
 from erd_ros.models.config import ModelConfig
 from erd_ros.models.linear import LifterConfig
 from erd_ros.train import BEST, FINAL, HISTORY, LAST, train
-from erd_ros.train.config import TrainConfig, read_config
+from erd_ros.train.config import OPTIMIZERS, TrainConfig, read_config
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = TrainConfig(
@@ -115,12 +115,14 @@ def erd_train(config, data, out, *more):
     return [*command, "--out", str(out), "--threads", "1", *more]
 
 
-def test_a_killed_run_resumes_to_the_same_bits(data, tmp_path):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_killed_run_resumes_to_the_same_bits(data, tmp_path, optimizer):
+    override = f"optimizer={optimizer}"
     config = tmp_path / "tiny.yaml"
     config.write_text(TINY_YAML)
     killed = tmp_path / "killed"
     with subprocess.Popen(
-        erd_train(config, data, killed), cwd=ROOT, stderr=subprocess.DEVNULL
+        erd_train(config, data, killed, "--set", override), cwd=ROOT, stderr=subprocess.DEVNULL
     ) as process:
         while process.poll() is None:
             lines = history(killed) if (killed / HISTORY).exists() else []
@@ -129,7 +131,10 @@ def test_a_killed_run_resumes_to_the_same_bits(data, tmp_path):
             time.sleep(0.01)
     assert not (killed / FINAL).exists(), "the run was over before it could be killed"
     resumed = subprocess.run(
-        erd_train(config, data, killed, "--resume"), cwd=ROOT, capture_output=True, text=True
+        erd_train(config, data, killed, "--resume", "--set", override),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert resumed.returncode == 0, resumed.stderr
     assert "resumed" in resumed.stdout
@@ -137,7 +142,7 @@ def test_a_killed_run_resumes_to_the_same_bits(data, tmp_path):
     torch_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train(read_config(config), data, unbroken)
+        train(read_config(config, [override]), data, unbroken)
     finally:
         torch.set_num_threads(torch_threads)
     assert_same_tensors(killed / FINAL, unbroken / FINAL)
