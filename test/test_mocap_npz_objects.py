@@ -164,6 +164,46 @@ def test_stand_ins_cannot_be_changed(tmp_path):
         read_npz_object(tmp_path / "a.npz", "content")
 
 
+@pytest.mark.parametrize(
+    ("pickled", "message"),
+    [
+        (b"\x80\x04Nr\xff\xff\xff\x7f.", "keeps object 2147483647 in a file that short"),
+        (b"\x80\x05\x96" + (2**40).to_bytes(8, "little") + b".", "cannot be read"),
+        (b"\x80\x05\x96" + (1).to_bytes(8, "little") + b"a.", "instruction PROTO|BYTEARRAY8"),
+        (b"\x80\x02\x82\x01.", "instruction EXT1"),
+        (b"Pname\n.", "instruction PERSID"),
+        (b"(ios\nsystem\n.", "instruction INST"),
+    ],
+)
+def test_instructions_that_no_dictionary_needs_are_refused(tmp_path, pickled, message):
+    write_pickle(tmp_path / "a.npz", pickled)
+    with pytest.raises(InputError, match=message):
+        read_npz_object(tmp_path / "a.npz", "content")
+
+
+def test_files_with_any_byte_changed_are_read_or_refused(tmp_path):
+    path, generator = tmp_path / "a.npz", np.random.default_rng(0)
+    write_object(path, {"S1": {"Walk": np.ones((3, 4)), "list": [1, "two", np.int64(3)]}})
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read("content.npy")
+    refused = 0
+    for _ in range(300):
+        zipped, unzipped = bytearray(whole), bytearray(content)
+        zipped[generator.integers(len(zipped))] = generator.integers(256)
+        unzipped[generator.integers(128, len(unzipped))] = generator.integers(256)
+        for changed in (zipped, unzipped):
+            path.write_bytes(changed)
+            if changed is unzipped:
+                with zipfile.ZipFile(path, "w") as archive:
+                    archive.writestr("content.npy", bytes(changed))
+            try:
+                read_npz_object(path, "content")
+            except InputError:
+                refused += 1
+    assert refused > 100
+
+
 def test_objects_that_hold_themselves_are_refused(tmp_path):
     loop = []
     loop.append(loop)

@@ -3,13 +3,16 @@
 VideoPose3D's files hold one Python dictionary each, which ``np.savez`` pickles. A pickle is a
 program that may call anything. The reader here lets it call five things, none of which is numpy's
 or the interpreter's own: each is an inert stand-in of this module that only keeps what it is given.
-Whatever else a pickle names is refused, before anything of it is imported. The arrays are then
+Whatever else a pickle names is refused, before anything of it is imported. Its instructions are
+looked through first: some ask for any amount of memory. The arrays are then
 made from the kept bytes, of plain numbers alone, after their sizes are checked.
 """
 
 import math
 import pickle
+import pickletools
 import zipfile
+import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -20,9 +23,13 @@ from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
 
+_FORBIDDEN = {
+    "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX",
+}  # fmt: skip
 _BROKEN = (
     pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, ValueError, TypeError,
     AttributeError, KeyError, IndexError, MemoryError, OverflowError, RecursionError,
+    NotImplementedError, SyntaxError, RuntimeError, zlib.error,
 )  # fmt: skip
 
 
@@ -57,7 +64,21 @@ def _read_object_array(content: bytes) -> Any:
         raise ValueError(f"an array of {dtype}, expected one of objects")
     if shape != ():
         raise ValueError(f"objects of shape {shape}, expected a single one")
+    _check_instructions(content[stream.tell() :])
     return _Finisher().finished(_Unpickler(stream).load())
+
+
+def _check_instructions(pickled: bytes) -> None:
+    """Refuses instructions that no dictionary of arrays needs, and memory beyond the file's size.
+
+    Those are what registers, persists or imports in other ways than by a global's name, and
+    buffers (protocol 5).
+    """
+    for opcode, argument, _ in pickletools.genops(pickled):
+        if opcode.name in _FORBIDDEN or opcode.proto > 4:
+            raise pickle.UnpicklingError(f"it has the instruction {opcode.name}")
+        if "PUT" in opcode.name and (argument or 0) > len(pickled):
+            raise pickle.UnpicklingError(f"it keeps object {argument} in a file that short")
 
 
 class _Unpickler(pickle.Unpickler):
