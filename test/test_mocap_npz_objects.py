@@ -181,6 +181,7 @@ def test_instructions_that_no_dictionary_needs_are_refused(tmp_path, pickled, me
         read_npz_object(tmp_path / "a.npz", "content")
 
 
+@pytest.mark.filterwarnings("ignore:.*escape sequence")
 def test_files_with_any_byte_changed_are_read_or_refused(tmp_path):
     path, generator = tmp_path / "a.npz", np.random.default_rng(0)
     write_object(path, {"S1": {"Walk": np.ones((3, 4)), "list": [1, "two", np.int64(3)]}})
