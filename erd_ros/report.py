@@ -43,16 +43,22 @@ def replace_section(path: Path, name: str, text: str) -> None:
 
     Raises InputError for a page without the two lines, and when it cannot be written.
     """
+    before, after = around_section(path, name)
+    try:
+        path.write_text(f"{before}\n{text}{after}")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def around_section(path: Path, name: str) -> tuple[str, str]:
+    """A page up to and from the two lines of a section. Raises InputError without them."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     page = path.read_text() if path.is_file() else ""
     before, begun, rest = page.partition(begin)
     _, ended, after = rest.partition(end)
     if not begun or not ended:
         raise InputError(f"{path} has no section between '{begin}' and '{end}'; add the two lines")
-    try:
-        path.write_text(f"{before}{begin}\n{text}{end}{after}")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    return before + begin, end + after
 
 
 def command() -> str:

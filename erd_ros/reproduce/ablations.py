@@ -31,9 +31,9 @@ def ablations(bench: Bench) -> Report:
     for usual, run, other, other_run in _PAIRS:
         pair = bench.scores(run, "gt2d"), bench.scores(other_run, "gt2d")
         for label, scores in zip((usual, other), pair, strict=True):
-            errors = [step[one] for one in _METRICS for step in (scores.lifter, scores.refined)]
-            rows.append(row(label, *errors, scores.refined["mrpe_mm"], str(scores.used)))
-        one, another = (scores.refined["mpjpe_mm"] for scores in pair)
+            errors = [step.all[one] for one in _METRICS for step in (scores.lifter, scores.refined)]
+            rows.append(row(label, *errors, scores.refined.all["mrpe_mm"], str(scores.used)))
+        one, another = (scores.refined.all["mpjpe_mm"] for scores in pair)
         reading.append(f"{other} {change(one, another)} against {usual}.")
     head = (
         "",

@@ -150,7 +150,7 @@ def _about(scores: Scores, text: str) -> str:
 
 
 def _errors(scores: Scores) -> tuple[float, ...]:
-    return tuple(scores.lifter[metric] for metric in _METRICS)
+    return tuple(scores.lifter.all[metric] for metric in _METRICS)
 
 
 def _solved(name: str, joints: Array, scene: Scene) -> Array:

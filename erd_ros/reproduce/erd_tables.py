@@ -49,20 +49,17 @@ def _label(trained_on: str, root: str) -> str:
 def table_1(bench: Bench) -> Report:
     """MPJPE by action. Ours are other actions than the paper's: averages alone compare."""
     scores = {one: bench.scores(erd_run("linear", *one), one[0]) for one in _SETTINGS}
-    ends = [(s, step) for s in scores.values() for step in (0, s.used)]
-    kinds = [one for one in ends[0][0].kinds[0] if one != AVERAGE]
-    rows = [row(kind, *(s.kinds[step][kind] for s, step in ends)) for kind in [*kinds, AVERAGE]]
-    paper = [
-        error for trained_on, root in _SETTINGS for error in _TABLE_3["linear", root, trained_on]
-    ]
+    ends = [end for one in scores.values() for end in (one.lifter, one.refined)]
+    rows = [row(kind, *(end.kinds[kind] for end in ends)) for kind in ends[0].kinds]
+    paper = [error for one in _SETTINGS for error in _TABLE_3["linear", one[1], one[0]]]
     rows.append(row("paper, average over its actions", *paper))
     by_source = [
-        row(source, *(s.sources[step][source]["mpjpe_mm"] for s, step in ends))
-        for source in ends[0][0].sources[0]
+        row(source, *(end.sources[source]["mpjpe_mm"] for end in ends))
+        for source in ends[0].sources
     ]
     head = ("", *(f"{_label(*one)}, {what}" for one in _SETTINGS for what in ("lifter", "ERD")))
     reading = tuple(
-        f"{_label(*one)}: ERD {change(s.kinds[0][AVERAGE], s.kinds[s.used][AVERAGE])} in the "
+        f"{_label(*one)}: ERD {change(s.lifter.kinds[AVERAGE], s.refined.kinds[AVERAGE])} in the "
         f"average over kinds; in the paper it {change(*_TABLE_3['linear', one[1], one[0]])}."
         for one, s in scores.items()
     )
@@ -135,7 +132,7 @@ def table_3(bench: Bench) -> Report:
 def figure_3(bench: Bench) -> Report:
     """Error against the number of regressors."""
     scores = {one: bench.scores(erd_run("linear", *one), one[0]) for one in _SETTINGS}
-    lines = {one: [step["mpjpe_mm"] for step in s.all] for one, s in scores.items()}
+    lines = {one: [step["mpjpe_mm"] for step in s.steps] for one, s in scores.items()}
     steps = range(len(next(iter(lines.values()))))
     head = ("", *(f"step {step}" if step else "lifter" for step in steps))
     reading = tuple(
@@ -186,4 +183,4 @@ def pca(bench: Bench) -> Report:
 
 
 def _ends(scores: Scores) -> tuple[float, float]:
-    return scores.lifter["mpjpe_mm"], scores.refined["mpjpe_mm"]
+    return scores.lifter.all["mpjpe_mm"], scores.refined.all["mpjpe_mm"]

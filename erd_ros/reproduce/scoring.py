@@ -56,36 +56,39 @@ class Estimates:
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
-    """Errors of a run, millimetres or percent, one entry a step; the first is the lifter's.
+class StepScores:
+    """Errors of one step, millimetres or percent.
 
-    all            metric to its mean over all poses
-    sources        metric to mean, by source
-    actions, kinds MPJPE by action and by kind of action, and their mean AVERAGE
-    validation_mm  MPJPE of validation
-    used           steps that validation finds best, of MOST_STEPS at most
+    all             metric to its mean over all poses
+    sources         the same by source
+    actions, kinds  MPJPE by action and by kind of action, and their mean AVERAGE
+    """
+
+    all: Errors
+    sources: dict[str, Errors]
+    actions: Errors
+    kinds: Errors
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Errors of a run on test subjects.
+
+    steps           metric to its mean over all poses, for every step; the first is the lifter
+    lifter, refined more of the lifter alone, and of the steps used
+    used            steps that validation finds best, of MOST_STEPS at most
+    validation_mm   MPJPE of validation for every step
     """
 
     run: str
     tested_on: str
     config: TrainConfig
     commit: str
-    all: list[Errors]
-    sources: list[dict[str, Errors]]
-    actions: list[Errors]
-    kinds: list[Errors]
     validation_mm: tuple[float, ...]
     used: int
-
-    @property
-    def lifter(self) -> Errors:
-        """Errors of the lifter alone."""
-        return self.all[0]
-
-    @property
-    def refined(self) -> Errors:
-        """Errors after the steps used."""
-        return self.all[self.used]
+    steps: list[Errors]
+    lifter: StepScores
+    refined: StepScores
 
 
 @dataclass(eq=False)
@@ -118,8 +121,8 @@ class Bench:
             scores = _scored(folder, self.examination, tested_on, estimates)
             self._scores[key] = scores
             print(
-                f"{run.name}: {tested_on}, {scores.lifter['mpjpe_mm']:.1f} mm by the lifter, "
-                f"{scores.refined['mpjpe_mm']:.1f} mm after step {scores.used}"
+                f"{run.name}: {tested_on}, {scores.lifter.all['mpjpe_mm']:.1f} mm by the lifter, "
+                f"{scores.refined.all['mpjpe_mm']:.1f} mm after step {scores.used}"
             )
         self.used[f"{run.name} on {tested_on}"] = self._scores[key]
         return self._scores[key]
@@ -171,22 +174,29 @@ def _scored(
     folder: Path, examined: Examination, tested_on: str, estimates: Sequence[Estimates]
 ) -> Scores:
     _, artifact = load_model(folder / FINAL)
-    scene = examined.scenes[tested_on]
-    errors = [pose_errors(one.joints, one.root, scene) for one in estimates]
+    errors = [pose_errors(one.joints, one.root, examined.scenes[tested_on]) for one in estimates]
     validation = tuple(round(one, _DECIMALS) for one in artifact.training["validation_mpjpe_mm"])
-    kind, kinds = by_kind(examined.action, examined.actions)
-    config = artifact.training["config"]
+    used = int(np.argmin(validation[: MOST_STEPS + 1]))
     return Scores(
         run=folder.name,
         tested_on=tested_on,
-        config=from_values(TrainConfig, config, str(folder)),
+        config=from_values(TrainConfig, artifact.training["config"], str(folder)),
         commit=artifact.training["commit"],
-        all=[_means(one, np.ones_like(examined.source, bool)) for one in errors],
-        sources=[_by_source(one, examined) for one in errors],
-        actions=[_by(one, examined.action, examined.actions) for one in errors],
-        kinds=[_by(one, kind, kinds) for one in errors],
         validation_mm=validation,
-        used=int(np.argmin(validation[: MOST_STEPS + 1])),
+        used=used,
+        steps=[_means(one, np.ones_like(examined.source, bool)) for one in errors],
+        lifter=_of_step(errors[0], examined),
+        refined=_of_step(errors[used], examined),
+    )
+
+
+def _of_step(errors: PoseErrors, examined: Examination) -> StepScores:
+    kind, kinds = by_kind(examined.action, examined.actions)
+    return StepScores(
+        all=_means(errors, np.ones_like(examined.source, bool)),
+        sources=_by_source(errors, examined),
+        actions=_by(errors, examined.action, examined.actions),
+        kinds=_by(errors, kind, kinds),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from erd_ros.errors import InputError
 from erd_ros.mocap import read_mocap
-from erd_ros.report import command, replace_section, write_json
+from erd_ros.report import around_section, command, replace_section, write_json
 from erd_ros.reproduce.page import figures, markdown, write_pictures
 from erd_ros.reproduce.scoring import Bench
 from erd_ros.reproduce.tables import TABLES
@@ -30,6 +30,8 @@ def reproduce(bench: Bench, chosen: Sequence[str], page: Path) -> None:
     names, data, configurations or runs that cannot be used, and for a page without the sections.
     """
     names = names_of(chosen)
+    for name in names:  # before hours of training rather than after them
+        around_section(page, _section(name))
     folder = page.with_suffix("")
     frames = len(read_mocap(bench.place.data, bench.sources, "train"))
     for name in names:
@@ -39,5 +41,9 @@ def reproduce(bench: Bench, chosen: Sequence[str], page: Path) -> None:
         scores = dict(bench.used)
         write_json(folder / f"{name}.json", figures(report, scores, frames), seed=bench.seed)
         text = markdown(report, scores, frames, command(), pictures)
-        replace_section(page, f"erd reproduce {name}", text)
+        replace_section(page, _section(name), text)
         print(f"{name}: {page}, {folder / name}.json")
+
+
+def _section(name: str) -> str:
+    return f"erd reproduce {name}"
