@@ -1,5 +1,6 @@
 """The runs of the papers' tables, and words and kinds of actions in them; nothing is trained."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,17 @@ def test_shipped_configurations_make_every_run(run, tmp_path):
         assert of_lifter.simulation == config.simulation
         for name in ("inputs", "lifter", "lifter_size", "relative_to"):
             assert getattr(of_lifter.model, name) == getattr(config.model, name)
+
+
+@pytest.mark.parametrize("lifter", ["lcn", "semgcn", "abspose"])
+def test_configurations_differ_in_the_model_alone(lifter, tmp_path):
+    place = Workplace(tmp_path, ROOT / "config" / "train", tmp_path)
+    one, linear = (
+        asdict(place.config(Run("same", f"{lifter}.yaml"))),
+        asdict(place.config(Run("same"))),
+    )
+    different = {name for name in linear if one[name] != linear[name]}
+    assert different <= {"model", "loss", "optimizer"}
 
 
 def test_runs_of_one_name_are_one_run():
