@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from erd_ros.reproduce import abspose_tables, erd_tables
 from erd_ros.reproduce.ablations import ablations
+from erd_ros.reproduce.limits import estimated_root
 from erd_ros.reproduce.page import Report
 from erd_ros.reproduce.scoring import Bench
 
@@ -17,4 +18,5 @@ TABLES: dict[str, Callable[[Bench], Report]] = {
     "absposelifter-table-2": abspose_tables.table_2,
     "absposelifter-table-3": abspose_tables.table_3,
     "ablations": ablations,
+    "estimated-root": estimated_root,
 }
