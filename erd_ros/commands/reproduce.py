@@ -14,9 +14,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="erd-table-1, ..., or all; an unknown name lists the choices",
     )
+    _add_paths(parser)
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        nargs="+",
+        default=[],
+        help="override values of every run's configuration, such as lifter_steps=20; what "
+        "makes a run itself stays",
+    )
+    parser.add_argument(
+        "--sources", metavar="NAME", nargs="+", help="of motion capture (default: as configured)"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="of training and of the 2D errors"
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=int,
+        default=2,
+        help="of the CPU (default: %(default)s); the same number gives the same results",
+    )
+
+
+def _add_paths(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     parser.add_argument(
-        "--runs", metavar="DIR", type=Path, default=Path("runs"), help="folder of all runs"
+        "--runs",
+        metavar="DIR",
+        type=Path,
+        default=Path("runs"),
+        help="folder of all runs; finished ones are taken as they are (default: %(default)s)",
     )
     parser.add_argument(
         "--configs",
@@ -30,22 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         default=Path("docs/results.md"),
-        help="page of which sections are renewed; JSON and pictures go to the folder of its name",
+        help="page of which sections are renewed (default: %(default)s); JSON and pictures go to "
+        "the folder of its name",
     )
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        nargs="+",
-        default=[],
-        help="override values of every run's configuration, such as lifter_steps=20",
-    )
-    parser.add_argument(
-        "--sources", metavar="NAME", nargs="+", help="of motion capture (default: as configured)"
-    )
-    parser.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="of training and of the 2D errors"
-    )
-    parser.add_argument("--threads", metavar="N", type=int, default=2, help="of the CPU")
 
 
 def run(arguments: argparse.Namespace) -> None:

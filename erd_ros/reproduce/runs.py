@@ -69,7 +69,7 @@ def trained(run: Run, place: Workplace) -> Path:
         _check_same(found, config, out)
     if not (out / FINAL).is_file():
         train(config, place.data, out, resume=found is not None, lifter=lifter)
-        print(f"{run.name}: {_outcome(out)}")
+        print(f"{run.name}: {_outcome(out)}", flush=True)
     if lifter:
         _check_lifter(out, lifter)
     return out

@@ -122,7 +122,8 @@ class Bench:
             self._scores[key] = scores
             print(
                 f"{run.name}: {tested_on}, {scores.lifter.all['mpjpe_mm']:.1f} mm by the lifter, "
-                f"{scores.refined.all['mpjpe_mm']:.1f} mm after step {scores.used}"
+                f"{scores.refined.all['mpjpe_mm']:.1f} mm after step {scores.used}",
+                flush=True,
             )
         self.used[f"{run.name} on {tested_on}"] = self._scores[key]
         return self._scores[key]

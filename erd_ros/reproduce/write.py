@@ -42,7 +42,7 @@ def reproduce(bench: Bench, chosen: Sequence[str], page: Path) -> None:
         write_json(folder / f"{name}.json", figures(report, scores, frames), seed=bench.seed)
         text = markdown(report, scores, frames, command(), pictures)
         replace_section(page, _section(name), text)
-        print(f"{name}: {page}, {folder / name}.json")
+        print(f"{name}: {page}, {folder / name}.json", flush=True)
 
 
 def _section(name: str) -> str:
