@@ -8,10 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
 
+from erd_ros.report import around_section
 from erd_ros.reproduce import catalogue
 from erd_ros.reproduce.kinds import OTHER, by_kind, kind_of
 from erd_ros.reproduce.page import change
 from erd_ros.reproduce.runs import Run, Workplace
+from erd_ros.reproduce.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 LIFTERS = ("linear", "lcn", "semgcn")
@@ -59,6 +61,11 @@ def test_configurations_differ_in_the_model_alone(lifter, tmp_path):
 def test_runs_of_one_name_are_one_run():
     every = [*RUNS, *(run.lifter for run in RUNS if run.lifter)]
     assert len({run.name for run in every}) == len(set(every))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_page_of_results_has_a_section(table):
+    around_section(ROOT / "docs" / "results.md", f"erd reproduce {table}")
 
 
 def test_kinds_of_actions():
