@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="override values of CONFIG, such as model.root=given",
     )
     parser.add_argument(
+        "--pca",
+        metavar="N",
+        type=int,
+        help="reduce keypoints and features to N principal components: model.inputs.pca=N",
+    )
+    parser.add_argument(
         "--lifter",
         metavar="CHECKPOINT",
         type=Path,
@@ -70,7 +76,8 @@ def run(arguments: argparse.Namespace) -> None:
     from erd_ros.train.distributed import training_processes
 
     torch.set_num_threads(arguments.threads)
-    config = read_config(arguments.config, arguments.set)
+    of_pca = [] if arguments.pca is None else [f"model.inputs.pca={arguments.pca}"]
+    config = read_config(arguments.config, [*arguments.set, *of_pca])
     with training_processes(arguments.device) as processes:
         final = train(
             config,
