@@ -238,6 +238,14 @@ def test_detectors_err_by_pixels_of_the_studio(folder, tmp_path):
         assert 4 < errors.norm(dim=-1).mean() < 10
 
 
+def test_poses_without_all_joints_are_refused(folder):
+    """As HumanEva's 15 joints leave them; a loss of NaN would say less."""
+    mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
+    mocap.positions_in_world[3, H36M17.index("spine")] = np.nan
+    with pytest.raises(InputError, match=r"1 of \d+ frames of cmu lack spine; training needs all"):
+        Simulation(mocap, cameras, SimulationConfig())
+
+
 def test_fixed_samples_come_again(folder):
     mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
     config = SimulationConfig(cameras=STUDIO, detector="simulated", fixed_samples=5)

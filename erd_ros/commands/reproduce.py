@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from erd_ros.commands.train import add_data
+from erd_ros.commands.train import add_data, set_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,22 +66,12 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError for tables, configurations, data or runs of no use."""
-    from erd_ros.errors import BackendError, InputError
-
-    if arguments.threads < 1:
-        raise InputError(f"--threads is {arguments.threads}, expected 1 or more")
-    try:
-        import torch
-    except ImportError as error:
-        raise BackendError(
-            f"training needs PyTorch ({error}); install it with `pip install erd_ros[train]`"
-        ) from error
+    set_threads(arguments.threads)
     from erd_ros.reproduce.runs import Run, Workplace
     from erd_ros.reproduce.scoring import Bench
     from erd_ros.reproduce.write import names_of, reproduce
 
     names = names_of(arguments.tables)
-    torch.set_num_threads(arguments.threads)
     overrides = [*arguments.set, f"seed={arguments.seed}"]
     if arguments.sources:
         overrides.append(f"sources=[{', '.join(arguments.sources)}]")

@@ -61,21 +61,11 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError for a configuration, data or disk that cannot be used."""
-    from erd_ros.errors import BackendError, InputError
-
-    if arguments.threads < 1:
-        raise InputError(f"--threads is {arguments.threads}, expected 1 or more")
-    try:
-        import torch
-    except ImportError as error:
-        raise BackendError(
-            f"training needs PyTorch ({error}); install it with `pip install erd_ros[train]`"
-        ) from error
+    set_threads(arguments.threads)
     from erd_ros.train import train
     from erd_ros.train.config import read_config
     from erd_ros.train.distributed import training_processes
 
-    torch.set_num_threads(arguments.threads)
     of_pca = [] if arguments.pca is None else [f"model.inputs.pca={arguments.pca}"]
     config = read_config(arguments.config, [*arguments.set, *of_pca])
     with training_processes(arguments.device) as processes:
@@ -89,3 +79,18 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if processes.is_first:
         print(f"trained: {final}; next: erd export {final} --out {final.with_suffix('.onnx')}")
+
+
+def set_threads(threads: int) -> None:
+    """PyTorch on so many threads. Raises InputError below 1, BackendError without PyTorch."""
+    from erd_ros.errors import BackendError, InputError
+
+    if threads < 1:
+        raise InputError(f"--threads is {threads}, expected 1 or more")
+    try:
+        import torch
+    except ImportError as error:
+        raise BackendError(
+            f"training needs PyTorch ({error}); install it with `pip install erd_ros[train]`"
+        ) from error
+    torch.set_num_threads(threads)

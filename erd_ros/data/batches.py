@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -83,10 +84,11 @@ class Batch:
 class Simulation:
     """Motion capture before virtual cameras and a detector.
 
-    Raises InputError when the error model's file cannot be used.
+    Raises InputError when poses lack joints or the error model's file cannot be used.
     """
 
     def __init__(self, mocap: Mocap, cameras: CameraPoses, config: SimulationConfig) -> None:
+        _check_complete(mocap)
         positions = mocap.centred() if config.keep_place else _in_the_middle(mocap)
         self._positions = torch.as_tensor(positions)
         self._cameras = cameras
@@ -115,6 +117,16 @@ class Simulation:
         rays, confidence = self._detector(views, generator)
         points, root = views.points_in_camera, views.points_in_camera[:, 0]
         return Batch(rays, confidence, points - root[:, None], root)
+
+
+def _check_complete(mocap: Mocap) -> None:
+    missing = np.isnan(mocap.positions_in_world).any(-1)
+    if missing.any():
+        names = [H36M17.joint_names[joint] for joint in np.flatnonzero(missing.any(0))]
+        raise InputError(
+            f"{missing.any(1).sum()} of {len(mocap)} frames of {', '.join(mocap.sources)} lack "
+            f"{', '.join(names)}; training needs all {len(H36M17)} joints: leave that source out"
+        )
 
 
 def _in_the_middle(mocap: Mocap) -> FloatArray:
