@@ -12,6 +12,7 @@ from erd_ros.errors import InputError
 from erd_ros.mocap import Clip, read_clips, read_mocap
 from erd_ros.mocap.prepare import SOURCES, at_rate
 from erd_ros.mocap.splits import PROTOCOLS, subject_splits
+from erd_ros.skeleton import H36M17
 
 
 def prepared(tmp_path, capsys, *words):
@@ -58,6 +59,22 @@ def test_humaneva_by_its_own_split(tmp_path, capsys):
         (split, subject) for split in ("train", "test") for subject in ("S1", "S2")
     }
     assert printed.endswith("without spine, neck_nose\n")
+
+
+def test_spine_and_neck_midway_where_there_are_none(tmp_path, capsys):
+    """With --derive HumanEva's 15 joints are 17, and can be trained on."""
+    write_humaneva(tmp_path)
+    clips, printed = prepared(tmp_path, capsys, tmp_path, "--source", "humaneva", "--derive")
+    assert "without" not in printed
+    index = H36M17.index
+    for clip in clips:
+        joints = clip.positions_in_world
+        for joint, ends in {
+            "spine": ("pelvis", "thorax"),
+            "neck_nose": ("thorax", "head_top"),
+        }.items():
+            midway = (joints[:, index(ends[0])] + joints[:, index(ends[1])]) / 2
+            np.testing.assert_allclose(joints[:, index(joint)], midway, atol=1e-6)
 
 
 def test_the_others_by_the_subjects_named(tmp_path, capsys):

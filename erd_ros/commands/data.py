@@ -30,6 +30,11 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fps", metavar="HZ", type=float, default=25.0, help="frames per second (default 25)"
     )
+    parser.add_argument(
+        "--derive",
+        action="store_true",
+        help="put spine and neck midway between their neighbours where the source has none",
+    )
     _add_splits(parser)
     _add_reader_options(parser)
 
@@ -95,6 +100,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
         subject_splits(arguments.splits, arguments.val, arguments.test),
         "train" if (arguments.val or arguments.test) and not arguments.splits else None,
         arguments.fps,
+        arguments.derive,
     )
     print(f"wrote {arguments.out}: {summary(clips)}")
 

@@ -1,7 +1,7 @@
 """One record for every source of motion: a clip of one person, in metres, z up, H36M17's joints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +109,23 @@ def measured_joints(positions: FloatArray | Array, layout: Skeleton) -> FloatArr
         if np.count_nonzero(row) == 1:
             chosen[..., joint, :] = positions[..., int(row.argmax()), :]
     return chosen
+
+
+# Joints that some sources never measure, between two that all do.
+BETWEEN = {"spine": ("pelvis", "thorax"), "neck_nose": ("thorax", "head_top")}
+
+
+def with_derived_joints(clip: Clip) -> Clip:
+    """The clip with every joint of BETWEEN that is missing in all its frames put midway."""
+    positions, keypoints = clip.positions_in_world.copy(), clip.keypoints
+    keypoints = None if keypoints is None else keypoints.copy()
+    for name, (one, other) in BETWEEN.items():
+        joint, ends = H36M17.index(name), [H36M17.index(one), H36M17.index(other)]
+        if np.isnan(positions[:, joint]).all():
+            positions[:, joint] = positions[:, ends].mean(1)
+            if keypoints is not None:
+                keypoints[..., joint, :] = keypoints[..., ends, :].mean(-2)
+    return replace(clip, positions_in_world=positions, keypoints=keypoints)
 
 
 def combined_joints(positions: Mapping[str, Array], recipes: Mapping[str, Recipe]) -> FloatArray:

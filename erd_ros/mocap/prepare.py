@@ -11,7 +11,7 @@ from erd_ros.errors import InputError
 from erd_ros.mocap.amc import asf_amc_clips
 from erd_ros.mocap.archive import write_clips
 from erd_ros.mocap.bvh import bvh_clips
-from erd_ros.mocap.clip import Clip
+from erd_ros.mocap.clip import Clip, with_derived_joints
 from erd_ros.mocap.frames import SPLITS
 from erd_ros.mocap.human36m import human36m_clips
 from erd_ros.mocap.humaneva import humaneva_clips
@@ -51,11 +51,13 @@ def prepare(
     splits: Mapping[str, str],
     others: str | None,
     frames_per_second: float = 25.0,
+    derive: bool = False,
 ) -> tuple[Clip, ...]:
     """Read a data set, resample it, split it by subject and write it to ``out``; its clips.
 
     source  a key of SOURCES
     splits  subject to split; subjects not in it are of ``others`` or as the source says
+    derive  put joints that the source never measures midway between others
     Raises InputError for an unknown source, options that its reader does not take, and whatever
     its files are found to be.
     """
@@ -71,6 +73,8 @@ def prepare(
     count, clips = SOURCES[source].read(path, options)
     with tqdm(clips, total=count, desc=source, unit="clip", dynamic_ncols=True) as progress:
         resampled = [at_rate(clip, frames_per_second) for clip in progress]
+    if derive:
+        resampled = [with_derived_joints(clip) for clip in resampled]
     assigned = with_splits(resampled, splits, others)
     write_clips(out, assigned, f"{source}: {path.name}")
     return assigned
