@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,12 @@ def command() -> str:
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
+@cache
 def commit() -> str:
-    """Commit of the checkout, "-dirty" where sources differ from it; "" outside a checkout."""
+    """Commit of the checkout, "-dirty" where sources differ from it; "" outside a checkout.
+
+    As it was when first asked: what a process writes afterwards does not change what it runs.
+    """
     folder = Path(__file__).parent
     try:
         described = subprocess.run(
