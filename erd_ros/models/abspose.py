@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from erd_ros.errors import InputError
 from erd_ros.models.linear import LifterConfig, LifterShape
 
 # Standard deviation of the first weights in the authors' code, juyongchang/PoseLifter.
@@ -14,34 +13,29 @@ class AbsPoseLifter(nn.Module):
     """Keypoints to canonical root depth and pose; the paper's width is 4096, it has 2 blocks.
 
     Its last layer gives 3J - 2 numbers: the root's depth, then the other joints relative to it.
-    Raises InputError for a shape with several roots, for which the layer has no place.
+    Relative to several roots every joint has three numbers more for each.
     """
 
     def __init__(self, shape: LifterShape, config: LifterConfig) -> None:
         super().__init__()
-        if shape.outputs != 3:
-            raise InputError(
-                f"the lifter of AbsPoseLifter gives 3 numbers per joint, not {shape.outputs}; "
-                "use one root or another lifter"
-            )
         self.shape, self.root = shape, shape.parents.index(-1)
         inputs = shape.joints * shape.channels + shape.context
         self.network = nn.Sequential(
             _linear(inputs, config.width),
             *(_Block(config.width, config.dropout) for _ in range(config.blocks)),
-            _linear(config.width, 3 * shape.joints - 2),
+            _linear(config.width, shape.outputs * shape.joints - 2),
         )
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:
-        """Pose (N, J, 3), standardised, of features (N, J, channels), context (N, C).
+        """Pose (N, J, outputs), standardised, of features (N, J, channels), context (N, C).
 
-        The root's row is (0, 0, depth).
+        The root's row begins with (0, 0, depth).
         """
         numbers: Tensor = self.network(torch.cat([features.flatten(1), context], -1))
-        depth = numbers[:, None, :1]
-        relative = numbers[:, 1:].reshape(-1, self.shape.joints - 1, 3)
-        root = torch.cat([torch.zeros_like(depth), torch.zeros_like(depth), depth], -1)
-        return torch.cat([relative[:, : self.root], root, relative[:, self.root :]], 1)
+        numbers = torch.cat([torch.zeros_like(numbers[:, :2]), numbers], -1)
+        pose = numbers.reshape(-1, self.shape.joints, self.shape.outputs)
+        root, others = pose[:, :1], pose[:, 1:]
+        return torch.cat([others[:, : self.root], root, others[:, self.root :]], 1)
 
 
 class _Block(nn.Module):
