@@ -8,9 +8,8 @@ from torch import Tensor
 from erd_ros.data.batches import Batch
 from erd_ros.models.erd import ErdModel, Lifted
 
-# AbsPoseLifter 5.1 gives depth in millimetres by pixels of Human3.6M's focal length.
-_FOCAL_LENGTH = 1.146  # thousand pixels: metres divided by it are millimetres by pixel
-_POSE_WEIGHT = 1000.0  # lambda of AbsPoseLifter eq. 7
+# Depths are those of a canonical camera of 1000 pixels before one of Human3.6M's focal length.
+_FOCAL_LENGTH = 1.146  # thousand pixels
 
 
 def distance(model: ErdModel, lifted: Lifted, poses: Tensor, depth: Tensor) -> Tensor:
@@ -26,9 +25,14 @@ def squared(model: ErdModel, lifted: Lifted, poses: Tensor, depth: Tensor) -> Te
 
 
 def canonical(model: ErdModel, lifted: Lifted, poses: Tensor, depth: Tensor) -> Tensor:
-    """AbsPoseLifter eq. 7: absolute error of the canonical depth and L1 of the pose."""
+    """AbsPoseLifter eq. 7: absolute error of the canonical depth and L1 of the pose.
+
+    The equation is printed with lambda = 1000 before the pose, which would make the depth count
+    for nothing. The authors' code has both terms in millimetres, the depth being that of a camera
+    of 1000 pixels: lambda belongs before R_z / alpha with alpha in pixels, and so it is here.
+    """
     of_depth = (lifted.depth - depth).abs().mean() / _FOCAL_LENGTH
-    return of_depth + _POSE_WEIGHT * (lifted.poses - poses).abs().sum((1, 2, 3)).mean()
+    return of_depth + (lifted.poses - poses).abs().sum((1, 2, 3)).mean()
 
 
 LOSSES: dict[str, Callable[[ErdModel, Lifted, Tensor, Tensor], Tensor]] = {
