@@ -18,9 +18,9 @@ from erd_ros.skeleton import H36M17
 _METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "mrpe_mm")
 _HEAD = ("MPJPE", "PA-MPJPE", "MRPE", "paper: MPJPE", "paper: PA-MPJPE", "paper: MRPE")
 _BOTH = ("location", "scale")
-_WIDTH = (
-    "The lifter is {width} wide, the paper's 4096. Means over all poses of the test subjects, mm; "
-    "the paper's numbers are of Human3.6M."
+_SIZE = (
+    "The lifter is {width} wide with dropout {dropout}, the paper's 4096 with 0.5. Means over all "
+    "poses of the test subjects, mm; the paper's numbers are of Human3.6M."
 )
 _TABLE_1 = {
     (): ("baseline", (44.86, 29.24, 510.88)),
@@ -146,7 +146,8 @@ def table_3(bench: Bench) -> Report:
 
 
 def _about(scores: Scores, text: str) -> str:
-    return f"{text} {_WIDTH.format(width=scores.config.model.lifter_size.width)}"
+    size = scores.config.model.lifter_size
+    return f"{text} {_SIZE.format(width=size.width, dropout=size.dropout)}"
 
 
 def _errors(scores: Scores) -> tuple[float, ...]:
