@@ -107,9 +107,7 @@ class _Block(nn.Module):
 
 
 def _hidden(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
-    linear = nn.Linear(inputs, outputs)
-    nn.init.kaiming_normal_(linear.weight)
-    return [linear, nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(dropout)]
+    return [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(dropout)]
 
 
 def _network(inputs: int, outputs: int, config: LifterConfig) -> nn.Sequential:
