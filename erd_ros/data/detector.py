@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from erd_ros.errors import InputError
-from erd_ros.mocap import read_human36m_cameras, read_mocap
+from erd_ros.mocap import TRAINING_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.skeleton import H36M17
 
-# Human3.6M's own training subjects.
-CAMERA_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
 _JOINTS = len(H36M17)
 _LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
 _LIMB_OF_PART = {part: index for index, limb in enumerate(_LIMBS) for part in limb}
@@ -180,7 +178,7 @@ def _frames_in_camera(data: Path, subject: str) -> tuple[NDArray[np.float64], ND
             f"no training subject '{subject}'; choose one of {', '.join(mocap.subjects)}"
         )
     positions = mocap.centred()[mocap.subject == mocap.subjects.index(subject)]
-    cameras = read_human36m_cameras(data, CAMERA_SUBJECTS)
+    cameras = read_human36m_cameras(data, TRAINING_CAMERAS)
     camera = np.arange(len(positions)) % len(cameras.names)
     turned = positions @ np.swapaxes(cameras.rotation_world_to_camera[camera], 1, 2)
     return turned + cameras.translation[camera][:, None], cameras.focal_length[camera]

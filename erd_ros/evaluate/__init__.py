@@ -17,10 +17,8 @@ from erd_ros.evaluate.summary import (
     means_by_joint,
     pose_errors,
 )
-from erd_ros.mocap import read_human36m_cameras, read_mocap
+from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 
-# Human3.6M's own test subjects.
-CAMERA_SUBJECTS = ("S9", "S11")
 _BATCH = 1024
 
 Figures = dict[str, object]
@@ -38,7 +36,7 @@ def evaluate(
     """
     steps = load_steps(model)
     mocap = read_mocap(data, sources, split)
-    views = fixed_views(mocap, read_human36m_cameras(data, CAMERA_SUBJECTS))
+    views = fixed_views(mocap, read_human36m_cameras(data, TEST_CAMERAS))
     trained_on = steps.info.training.get("sources", list(sources))
     groups = _groups(views, sources, trained_on)
     scenes, joints, actions = {}, {}, {}

@@ -4,6 +4,8 @@ from erd_ros.mocap.archive import read_clips, write_clips
 from erd_ros.mocap.clip import Cameras, Clip
 from erd_ros.mocap.frames import SHIPPABLE_SOURCES, SPLITS, Mocap, read_mocap
 from erd_ros.mocap.studio import (
+    TEST_CAMERAS,
+    TRAINING_CAMERAS,
     CameraPoses,
     read_human36m_calibrations,
     read_human36m_cameras,
@@ -12,6 +14,8 @@ from erd_ros.mocap.studio import (
 __all__ = [
     "SHIPPABLE_SOURCES",
     "SPLITS",
+    "TEST_CAMERAS",
+    "TRAINING_CAMERAS",
     "CameraPoses",
     "Cameras",
     "Clip",

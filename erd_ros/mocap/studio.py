@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from erd_ros.errors import InputError
 from erd_ros.mocap.clip import Cameras
 
+# Whose cameras of Human3.6M's studio training sees through, and whose validation and tests do: as
+# protocol 1 divides the subjects.
+TRAINING_CAMERAS = ("S1", "S5", "S6", "S7", "S8")
+TEST_CAMERAS = ("S9", "S11")
 _DISTORTION = ("k1", "k2", "p1", "p2", "k3")  # as OpenCV orders them
 
 

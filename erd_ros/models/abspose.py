@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from erd_ros.models.linear import LifterConfig, LifterShape
+from erd_ros.models.linear import LifterConfig, LifterShape, Residual
 
 # Standard deviation of the first weights in the authors' code, juyongchang/PoseLifter.
 _WEIGHT_DEVIATION = 0.001
@@ -22,7 +22,7 @@ class AbsPoseLifter(nn.Module):
         inputs = shape.joints * shape.channels + shape.context
         self.network = nn.Sequential(
             _linear(inputs, config.width),
-            *(_Block(config.width, config.dropout) for _ in range(config.blocks)),
+            *(_block(config.width, config.dropout) for _ in range(config.blocks)),
             _linear(config.width, shape.outputs * shape.joints - 2),
         )
 
@@ -38,16 +38,9 @@ class AbsPoseLifter(nn.Module):
         return torch.cat([others[:, : self.root], root, others[:, self.root :]], 1)
 
 
-class _Block(nn.Module):
-    """Twice batch normalisation, dropout, ReLU and a linear layer; added to what comes in."""
-
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*_hidden(width, dropout), *_hidden(width, dropout))
-
-    def forward(self, features: Tensor) -> Tensor:
-        refined: Tensor = features + self.layers(features)
-        return refined
+def _block(width: int, dropout: float) -> Residual:
+    """Twice batch normalisation, dropout, ReLU and a linear layer."""
+    return Residual(*_hidden(width, dropout), *_hidden(width, dropout))
 
 
 def _hidden(width: int, dropout: float) -> list[nn.Module]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from erd_ros.models.linear import LifterConfig, LifterShape
+from erd_ros.models.linear import LifterConfig, LifterShape, Residual
 
 
 class LcnLifter(nn.Module):
@@ -24,7 +24,7 @@ class LcnLifter(nn.Module):
         width, dropout = config.width, config.dropout
         self.network = nn.Sequential(
             *_hidden(near, shape.channels + shape.context, width, dropout),
-            *(_Block(near, width, dropout) for _ in range(config.blocks)),
+            *(_block(near, width, dropout) for _ in range(config.blocks)),
             LocallyConnected(near, width, shape.outputs),
         )
 
@@ -83,16 +83,8 @@ def adjacent(parents: tuple[int, ...]) -> np.ndarray[tuple[int, int], np.dtype[n
     return matrix
 
 
-class _Block(nn.Module):
-    def __init__(self, near: Tensor, width: int, dropout: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            *_hidden(near, width, width, dropout), *_hidden(near, width, width, dropout)
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        refined: Tensor = features + self.layers(features)
-        return refined
+def _block(near: Tensor, width: int, dropout: float) -> Residual:
+    return Residual(*_hidden(near, width, width, dropout), *_hidden(near, width, width, dropout))
 
 
 def _hidden(near: Tensor, inputs: int, outputs: int, dropout: float) -> list[nn.Module]:

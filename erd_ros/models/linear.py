@@ -94,14 +94,15 @@ class ResidualRegressor(nn.Module):
         return increment.reshape(-1, self.joints, 3)
 
 
-class _Block(nn.Module):
-    def __init__(self, width: int, dropout: float) -> None:
+class Residual(nn.Module):
+    """Layers one after the other, added to what comes in."""
+
+    def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            *_hidden(width, width, dropout), *_hidden(width, width, dropout)
-        )
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Features of the same shape."""
         refined: Tensor = features + self.layers(features)
         return refined
 
@@ -111,9 +112,13 @@ def _hidden(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
 
 
 def _network(inputs: int, outputs: int, config: LifterConfig) -> nn.Sequential:
-    blocks = [_Block(config.width, config.dropout) for _ in range(config.blocks)]
-    first = _hidden(inputs, config.width, config.dropout)
-    return nn.Sequential(*first, *blocks, nn.Linear(config.width, outputs))
+    width, dropout = config.width, config.dropout
+    blocks = [
+        Residual(*_hidden(width, width, dropout), *_hidden(width, width, dropout))
+        for _ in range(config.blocks)
+    ]
+    first = _hidden(inputs, width, dropout)
+    return nn.Sequential(*first, *blocks, nn.Linear(width, outputs))
 
 
 def _check(width: int, blocks: int, dropout: float) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from erd_ros.models.lcn import joints_within
-from erd_ros.models.linear import LifterConfig, LifterShape
+from erd_ros.models.linear import LifterConfig, LifterShape, Residual
 
 # Everything between the input and the output has the joints first, (J, N, channels): then joints
 # mix in one matrix product and channels in another, and nothing is ever transposed.
@@ -30,7 +30,7 @@ class SemGcnLifter(nn.Module):
         blocks = (
             layer
             for _ in range(config.blocks)
-            for layer in (_Block(near, width, config.dropout), NonLocal(width))
+            for layer in (_block(near, width, config.dropout), NonLocal(width))
         )
         self.network = nn.Sequential(*first, NonLocal(width), *blocks)
         self.last = SemanticGraphConvolution(near, width, shape.outputs)
@@ -117,23 +117,15 @@ class NonLocal(nn.Module):
         return functional.relu(to[:, :, None] + of[:, None] + constant) / joints
 
 
-class _Block(nn.Module):
-    def __init__(self, near: Tensor, width: int, dropout: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            *_hidden(near, width, width, dropout), *_hidden(near, width, width, dropout)
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        refined: Tensor = features + self.layers(features)
-        return refined
-
-
 class _ChannelNorm(nn.BatchNorm1d):
     """Batch normalisation of each channel over people and joints, for (J, N, channels)."""
 
     def forward(self, features: Tensor) -> Tensor:
         return super().forward(features.flatten(0, 1)).reshape(features.shape)
+
+
+def _block(near: Tensor, width: int, dropout: float) -> Residual:
+    return Residual(*_hidden(near, width, width, dropout), *_hidden(near, width, width, dropout))
 
 
 def _hidden(near: Tensor, inputs: int, outputs: int, dropout: float) -> list[nn.Module]:

@@ -12,7 +12,7 @@ from erd_ros.data.detector import detect_pixels
 from erd_ros.evaluate.scenes import Scene, exact_scene, fixed_views
 from erd_ros.evaluate.summary import Errors, PoseErrors, means, pose_errors
 from erd_ros.metrics import Array, by_group
-from erd_ros.mocap import read_human36m_cameras, read_mocap
+from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.models.checkpoint import load_model
 from erd_ros.reproduce.kinds import by_kind
 from erd_ros.reproduce.runs import Run, Workplace, trained
@@ -20,7 +20,6 @@ from erd_ros.train import BEST, FINAL
 from erd_ros.train.config import TrainConfig, from_values
 
 INPUTS = ("gt2d", "det2d")
-CAMERA_SUBJECTS = ("S9", "S11")  # Human3.6M's own test subjects
 # The detector errs in pixels of images 1000 pixels wide; this is their focal length, pixels.
 FOCAL_LENGTH = 1145.0
 # The papers refine with four regressors; figure 3 of the ERD paper alone goes further.
@@ -136,7 +135,7 @@ class Bench:
 def examination(data: Path, sources: Sequence[str], seed: int) -> Examination:
     """Read the test split. Raises InputError."""
     mocap = read_mocap(data, sources, "test")
-    views = fixed_views(mocap, read_human36m_cameras(data, CAMERA_SUBJECTS))
+    views = fixed_views(mocap, read_human36m_cameras(data, TEST_CAMERAS))
     exact = exact_scene(views, np.random.default_rng(seed))
     detected = Scene(_detected(exact, seed), exact.confidence, exact.joints, exact.root)
     scenes = dict(zip(INPUTS, (exact, detected), strict=True))

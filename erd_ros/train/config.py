@@ -12,7 +12,7 @@ import yaml
 
 from erd_ros.data.batches import SimulationConfig
 from erd_ros.errors import InputError
-from erd_ros.mocap import SHIPPABLE_SOURCES
+from erd_ros.mocap import SHIPPABLE_SOURCES, TRAINING_CAMERAS
 from erd_ros.models.config import ModelConfig
 from erd_ros.models.inputs import check_choice
 from erd_ros.train.losses import LOSSES
@@ -53,7 +53,7 @@ class TrainConfig:
 
     name: str = "linear_erd"
     sources: tuple[str, ...] = SHIPPABLE_SOURCES
-    cameras: tuple[str, ...] = ("S1", "S5", "S6", "S7", "S8")
+    cameras: tuple[str, ...] = TRAINING_CAMERAS
     seed: int = 0
     schedule: str = "greedy"
     lifter_steps: int = 6000

@@ -8,19 +8,16 @@ import torch
 
 from erd_ros.data.batches import Batch, Simulation
 from erd_ros.metrics import mpjpe_mm
-from erd_ros.mocap import read_human36m_cameras, read_mocap
+from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.models.erd import ErdModel
 from erd_ros.train.config import TrainConfig
 from erd_ros.train.step import draw
-
-# The cameras of Human3.6M's own test subjects: training never sees through them.
-VALIDATION_CAMERAS = ("S9", "S11")
 
 
 def validation_batch(config: TrainConfig, data: Path, device: torch.device) -> Batch:
     """Samples drawn on the CPU, so that they are the same ones on every device."""
     mocap = read_mocap(data, config.sources, "val")
-    cameras = read_human36m_cameras(data, VALIDATION_CAMERAS)
+    cameras = read_human36m_cameras(data, TEST_CAMERAS)
     simulation = Simulation(mocap, cameras, replace(config.simulation, fixed_samples=0))
     batch = draw(simulation, config.validation_size, config.seed, torch.device("cpu"))
     parts = (batch.rays, batch.confidence, batch.joints, batch.root)
