@@ -4,12 +4,35 @@ import argparse
 from pathlib import Path
 
 from erd_ros.commands.train import add_data
+from erd_ros.errors import InputError
+
+PROTOCOLS = ("studio", "robot")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument("model", metavar="MODEL.onnx", type=Path, help="file of `erd export`")
+    parser.add_argument(
+        "model",
+        metavar="MODEL.onnx",
+        type=Path,
+        nargs="?",
+        help="file of `erd export` (default: the one that ships)",
+    )
     add_data(parser)
+    parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        default="studio",
+        help="studio: before Human3.6M's cameras; robot: before robots' cameras, as detectors of "
+        "six layouts see people, joints missing (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--beside",
+        metavar="NAME=FILE.onnx",
+        nargs="+",
+        default=[],
+        help="other models to show beside it, with --protocol robot",
+    )
     parser.add_argument(
         "--sources",
         metavar="NAME",
@@ -33,12 +56,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
+    if arguments.protocol == "robot":
+        _check_robot(arguments)
+        _robot(arguments)
+        return
+    if arguments.beside:
+        raise InputError("--beside shows models under --protocol robot; add that, or leave it out")
+    _studio(arguments)
+
+
+def _studio(arguments: argparse.Namespace) -> None:
     from erd_ros.evaluate import evaluate
     from erd_ros.evaluate.present import BY, SECTION, markdown, plot, print_tables
     from erd_ros.report import command, replace_section, write_json
 
     figures = evaluate(
-        arguments.model, arguments.data, arguments.sources, arguments.split, arguments.seed
+        _model(arguments), arguments.data, arguments.sources, arguments.split, arguments.seed
     )
     by = BY if arguments.by == "both" else [name for name in BY if name == arguments.by]
     print_tables(figures, by)
@@ -48,3 +81,39 @@ def run(arguments: argparse.Namespace) -> None:
         plot(figures, arguments.plot)
     if arguments.markdown:
         replace_section(arguments.markdown, SECTION, markdown(figures, command(), by))
+
+
+def _robot(arguments: argparse.Namespace) -> None:
+    from erd_ros.evaluate.robot_present import SECTION, markdown, print_tables
+    from erd_ros.evaluate.robot_protocol import evaluate_robot
+    from erd_ros.report import command, replace_section, write_json
+
+    model = _model(arguments)
+    models = {model.stem: model, **dict(_named(one) for one in arguments.beside)}
+    figures = evaluate_robot(
+        models, arguments.data, arguments.sources, arguments.split, arguments.seed
+    )
+    print_tables(figures)
+    if arguments.json:
+        write_json(arguments.json, figures, seed=arguments.seed)
+    if arguments.markdown:
+        replace_section(arguments.markdown, SECTION, markdown(figures, command()))
+
+
+def _model(arguments: argparse.Namespace) -> Path:
+    from erd_ros.runtime import DEFAULT_MODEL
+
+    return arguments.model or DEFAULT_MODEL
+
+
+def _check_robot(arguments: argparse.Namespace) -> None:
+    for option in ("by", "plot"):
+        if getattr(arguments, option):
+            raise InputError(f"--{option} goes with --protocol studio; leave it out")
+
+
+def _named(option: str) -> tuple[str, Path]:
+    name, equals, path = option.partition("=")
+    if not (name and equals and path):
+        raise InputError(f"--beside has '{option}', expected NAME=FILE.onnx")
+    return name, Path(path)

@@ -19,8 +19,6 @@ from erd_ros.evaluate.summary import (
 )
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 
-_BATCH = 1024
-
 Figures = dict[str, object]
 
 
@@ -82,15 +80,5 @@ def _groups(
 
 
 def _errors_of_steps(steps: StepModel, scene: Scene) -> list[PoseErrors]:
-    parts = [
-        steps(scene.rays[first : first + _BATCH], scene.confidence[first : first + _BATCH])
-        for first in range(0, len(scene.rays), _BATCH)
-    ]
-    return [
-        pose_errors(
-            np.concatenate([part[step][0] for part in parts]),
-            np.concatenate([part[step][1] for part in parts]),
-            scene,
-        )
-        for step in range(steps.info.steps + 1)
-    ]
+    estimates = steps(scene.rays, scene.confidence)
+    return [pose_errors(joints, root, scene) for joints, root in estimates]

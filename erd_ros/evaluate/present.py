@@ -1,17 +1,15 @@
 """Figures of an evaluation as tables, a plot and a section of a Markdown page."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column
-from rich.table import Table as RichTable
 
 from erd_ros.errors import InputError
-from erd_ros.evaluate import step_errors
+from erd_ros.evaluate import step_errors, tables
 from erd_ros.evaluate.summary import AVERAGE, BY_ACTION
+from erd_ros.evaluate.tables import Table
 
 # Millimetres, the last two percent.
 COLUMNS = {
@@ -35,39 +33,15 @@ TITLES = {
 SECTION = "erd evaluate"
 # The paper's figure 3 in miniature: what the steps change, with and without errors in 2D.
 _PLOTTED = ("mpjpe_mm", "mrpe_mm")
-_WIDTH = 140
-_LABEL_WIDTH = 40  # what is longer goes on in the next line: some actions are whole sentences
-_NUMBER_WIDTH = 6  # 1066.1
-
-
 # What `--by` of the command adds to the tables.
 BY = ("action", "joint")
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Numbers in millimetres or percent, one row per label."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[float]]]
 
 
 def print_tables(
     figures: Mapping[str, Any], by: Sequence[str] = (), console: Console | None = None
 ) -> None:
     """Print one table per scene, and one for each of ``by``, in millimetres."""
-    console = console or Console()
-    if not console.is_terminal:  # a pipe has no width of its own, and 80 columns cut the numbers
-        console.width = _WIDTH
-    for table in _tables(figures, by):
-        width = min(_LABEL_WIDTH, max(len(label) for label, _ in table.rows))
-        labels = Column(min_width=width, max_width=_LABEL_WIDTH, overflow="fold")
-        numbers = [Column(name, min_width=_NUMBER_WIDTH) for name in table.columns]
-        printed = RichTable(labels, *numbers, title=f"{table.title}, mm")
-        for label, values in table.rows:
-            printed.add_row(label, *_cells(values))
-        console.print(printed)
+    tables.print_tables(_tables(figures, by), console)
 
 
 def markdown(figures: Mapping[str, Any], command: str, by: Sequence[str] = ()) -> str:
@@ -82,13 +56,7 @@ def markdown(figures: Mapping[str, Any], command: str, by: Sequence[str] = ()) -
         f"{figures['poses_left_out']} left out because they came within 0.5 m of a camera or lack "
         f'a joint. "all" are the sources trained on: {", ".join(figures["sources_trained_on"])}.',
     ]
-    for table in _tables(figures, by):
-        lines += ["", f"### {table.title}", "", "| mm | " + " | ".join(table.columns) + " |"]
-        lines.append("|---" * (len(table.columns) + 1) + "|")
-        for label, values in table.rows:
-            cells = [label.replace("|", "\\|"), *_cells(values)]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + tables.markdown(_tables(figures, by))
 
 
 def plot(figures: Mapping[str, Any], path: Path) -> None:
@@ -116,9 +84,9 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _tables(figures: Mapping[str, Any], by: Sequence[str]) -> Iterator[_Table]:
+def _tables(figures: Mapping[str, Any], by: Sequence[str]) -> Iterator[Table]:
     for scene, title in TITLES.items():
-        yield _Table(title, tuple(COLUMNS.values()), _rows(figures, scene))
+        yield Table(title, tuple(COLUMNS.values()), _rows(figures, scene))
         if "action" in by:
             yield _table_by_action(figures["actions"][scene], f"{title}, by action")
         if "joint" in by:
@@ -136,7 +104,7 @@ def _rows(figures: Mapping[str, Any], scene: str) -> list[tuple[str, list[float]
     return rows
 
 
-def _table_by_action(groups: Mapping[str, Any], title: str) -> _Table:
+def _table_by_action(groups: Mapping[str, Any], title: str) -> Table:
     """The actions of each source, the lifter and the last step side by side; all in the mean."""
     columns = [f"{COLUMNS[metric]}, {when}" for metric in BY_ACTION for when in ("lifter", "last")]
     rows = []
@@ -147,15 +115,11 @@ def _table_by_action(groups: Mapping[str, Any], title: str) -> _Table:
                 step[action][metric] for metric in BY_ACTION for step in (steps[0], steps[-1])
             ]
             rows.append((f"{group}, {action}", values))
-    return _Table(title, columns, rows)
+    return Table(title, columns, rows)
 
 
-def _table_by_joint(groups: Mapping[str, Any], title: str) -> _Table:
+def _table_by_joint(groups: Mapping[str, Any], title: str) -> Table:
     """A joint's error in every group, the lifter and the last step side by side."""
     columns = [f"{group}, {when}" for group in groups for when in ("lifter", "last")]
     ends = [step for steps in groups.values() for step in (steps[0], steps[-1])]
-    return _Table(title, columns, [(joint, [end[joint] for end in ends]) for joint in ends[0]])
-
-
-def _cells(values: Sequence[float]) -> list[str]:
-    return [f"{value:.1f}" for value in values]
+    return Table(title, columns, [(joint, [end[joint] for end in ends]) for joint in ends[0]])

@@ -4,10 +4,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 
 from erd_ros.artifact import Artifact
 from erd_ros.errors import ArtifactError, BackendError
+from erd_ros.metrics import Array
 from erd_ros.pose import FloatArray
 
 try:
@@ -18,6 +20,8 @@ except ImportError as error:
         "install it with `pip install erd_ros[train]`"
     ) from error
 
+_BATCH = 1024
+
 
 class StepModel:
     """A model file whose inner estimates, ``joints_step_0`` to ``root_step_K``, are outputs."""
@@ -27,13 +31,16 @@ class StepModel:
         self.info = info
         self.sha256 = sha256
 
-    def __call__(
-        self, rays: FloatArray, confidence: FloatArray
-    ) -> list[tuple[FloatArray, FloatArray]]:
-        """Joints (N, J, 3) relative to the root and root (N, 3) of every step, metres."""
-        values = self._session.run(
-            _step_names(self.info.steps), {"rays": rays, "confidence": confidence}
-        )
+    def __call__(self, rays: FloatArray, confidence: FloatArray) -> list[tuple[Array, Array]]:
+        """Joints (N, J, 3) relative to the root and root (N, 3) of every step, metres; N > 0."""
+        parts = []
+        for first in range(0, len(rays), _BATCH):
+            some = slice(first, first + _BATCH)
+            inputs = {"rays": rays[some], "confidence": confidence[some]}
+            parts.append(self._session.run(_step_names(self.info.steps), inputs))
+        values: list[Array] = [
+            np.concatenate(of_batches) for of_batches in zip(*parts, strict=True)
+        ]
         return list(zip(values[0::2], values[1::2], strict=True))
 
 
