@@ -128,6 +128,14 @@ def test_a_given_lifter_is_left_as_it_is(data, lifter, tmp_path):
     assert train(TINY, data, tmp_path, resume=True, lifter=lifter) == final
 
 
+def test_regressors_that_do_harm_are_not_kept(data, lifter, tmp_path):
+    harmful = replace(TINY, learning_rate=1.0, last_learning_rate=1.0)
+    final = train(harmful, data, tmp_path, lifter=lifter)
+    of_lifter, *others = load_model(final)[1].training["validation_mpjpe_mm"]
+    assert min(errors_of(tmp_path)) > of_lifter
+    assert others == [pytest.approx(of_lifter)] * TINY.model.steps
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

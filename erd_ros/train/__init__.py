@@ -59,6 +59,8 @@ def train(
         state = started(config, out, simulation, lifter, processes)
     processes.wait()  # all have read the last checkpoint before the first writes another
     record = _record(config, data, out, state, mocap, processes) if processes.is_first else None
+    if record and lifter and not resume:
+        record.begin(state)
     while state.stage <= config.last_stage:
         _train_stage(state, config, simulation, processes, record)
         processes.wait()  # the stage's best is on the disk

@@ -35,6 +35,11 @@ class Record:
     processes: int
     scalars: Scalars
 
+    def begin(self, state: State) -> None:
+        """The lifter that the run was given is its first regressor's to beat."""
+        state.best_mm = errors_mm(state.model, self.validation, state.stage)[-1]
+        save_model(self.out / BEST, state.model, self.artifact)
+
     def keep(self, state: State, interval: Interval) -> None:
         """Measure, note, keep the best so far and where the run stands."""
         steps = self.config.model.steps if self.config.schedule == "joint" else state.stage
