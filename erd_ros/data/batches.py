@@ -13,6 +13,7 @@ from erd_ros.data import error_model
 from erd_ros.data.cameras import CameraConfig, Views, robot_views, studio_views
 from erd_ros.data.detector import detect_pixels
 from erd_ros.data.keypoints import KeypointConfig, detect
+from erd_ros.data.layout_keypoints import LayoutConfig, detect_in_layouts
 from erd_ros.errors import InputError
 from erd_ros.mocap import CameraPoses, Mocap
 from erd_ros.pose import FloatArray
@@ -38,6 +39,7 @@ class SimulationConfig:
     cameras: CameraConfig = field(default_factory=CameraConfig)
     detector: str = "robot"
     keypoints: KeypointConfig = field(default_factory=KeypointConfig)
+    layouts: LayoutConfig = field(default_factory=LayoutConfig)
     error_model: str = ""
     keep_place: bool = False
     person_scale: float = 0.05
@@ -174,6 +176,12 @@ def _robot(config: SimulationConfig) -> Detector:
     )
 
 
+def _layouts(config: SimulationConfig) -> Detector:
+    return lambda views, generator: detect_in_layouts(
+        views.points_in_camera, views.half_image, config.layouts, generator
+    )
+
+
 def _focal_length(views: Views) -> Tensor:
     """Pixels (B, 1, 1) of images 1000 pixels wide, in which errors are given."""
     return 500 / views.half_image[:, :1, None]
@@ -184,6 +192,7 @@ DETECTORS: dict[str, Callable[[SimulationConfig], Detector]] = {
     "exact": lambda config: _exact,
     "simulated": lambda config: _simulated,
     "error_model": _error_model,
+    "layouts": _layouts,
 }
 
 

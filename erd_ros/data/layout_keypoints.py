@@ -1,0 +1,181 @@
+"""What detectors of several layouts see of a person, brought to the model's layout.
+
+A detector finds the joints of its own layout, each with its error; the estimator builds the model's
+from them (``skeleton.conversion_matrix``). A joint that is built errs and is missing with those it
+is built from.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Generator, Tensor
+
+from erd_ros.errors import InputError
+from erd_ros.skeleton import H36M17, SKELETONS, Skeleton, conversion_matrix
+
+# Everything that some layout has and some joint of the model is built from. The motion capture has
+# no ears: neck_nose is taken to lie halfway from the shoulders' middle to theirs.
+_FOUND = (*H36M17.joint_names, "neck", "left_ear", "right_ear")
+_INDEX = {name: index for index, name in enumerate(_FOUND)}
+_EAR_ASIDE = 0.075  # metres, half a head's breadth
+# In sizes of the person, as the mixture fitted in config/errors/mixture.json has them: trunk and
+# head, elbows and knees, wrists and ankles.
+_DEVIATION = (0.036, 0.051, 0.065)
+_OUTLIER_SHARE = (0.03, 0.06, 0.09)
+_OUTLIER_HALF_RANGE = 0.48
+_GROUP_OF_PART = {"elbow": 1, "knee": 1, "wrist": 2, "ankle": 2}
+_GROUP = torch.tensor([_GROUP_OF_PART.get(name.rpartition("_")[2], 0) for name in _FOUND])
+
+
+@dataclass(frozen=True)
+class LayoutConfig:
+    """How detectors see people. Shares are fractions of samples.
+
+    layouts            of the detectors, each as often as the others
+    exact_share        samples without errors
+    error_level        lowest and highest factor of the fitted errors in the others
+    lowest_confidence  of a keypoint that was found; the lower, the larger its error
+    scattered_share    samples that lose single joints, and up to which probability each
+    scattered
+    part_share         samples that lose a part of the body: a side, the legs, an arm, the head
+    least_seen         a sample keeps at least so many of the model's joints, or all in the image
+    """
+
+    layouts: tuple[str, ...] = tuple(SKELETONS)
+    exact_share: float = 0.15
+    error_level: tuple[float, float] = (0.3, 1.5)
+    lowest_confidence: float = 0.3
+    scattered_share: float = 0.25
+    scattered: float = 0.5
+    part_share: float = 0.3
+    least_seen: int = 6
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.layouts if name not in SKELETONS]
+        if unknown or not self.layouts:
+            raise InputError(
+                f"layouts are {', '.join(self.layouts) or 'none'}; choose of {', '.join(SKELETONS)}"
+            )
+        low, high = self.error_level
+        if not 0 <= low <= high:
+            raise InputError(f"error_level is {low} to {high}, expected 0 <= low <= high")
+        for name in ("exact_share", "scattered_share", "scattered", "part_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 0 to 1")
+        if not 0 < self.lowest_confidence <= 1:
+            raise InputError(f"lowest_confidence is {self.lowest_confidence}, expected 0 to 1")
+
+
+def detect_in_layouts(
+    points_in_camera: Tensor, half_image: Tensor, config: LayoutConfig, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Rays (B, J, 2) and confidence (B, J) in H36M17's order, from a layout drawn for each sample.
+
+    points_in_camera  (B, J, 3) metres, z > 0
+    half_image        (B, 2) half width and height of the image in normalised image coordinates
+    """
+    points = _found(points_in_camera)
+    exact = points[..., :2] / points[..., 2:]
+    confidence = _confidence(exact, config, generator)
+    rays = exact + _errors(exact, confidence, config, generator)
+    in_image = (rays.abs() < half_image[:, None]).all(-1)
+    kept = in_image & ~_hidden(len(points), config, generator).to(in_image.device)
+    weights = _conversions(config.layouts).to(rays)
+    layout = torch.randint(
+        len(weights), (len(points),), generator=generator, device=generator.device
+    )
+    weights = weights[layout]  # (B, J, K)
+    too_few = (_built(weights, kept).sum(1) < config.least_seen)[:, None]
+    seen = _built(weights, torch.where(too_few, in_image, kept))
+    worst = torch.where(weights > 0, confidence[:, None], torch.inf).amin(-1)
+    return weights @ rays, torch.where(seen, worst, torch.zeros_like(worst))
+
+
+def _found(points: Tensor) -> Tensor:
+    """Points (B, K, 3) of everything that is found, from the model's joints (B, J, 3)."""
+    left, right = (points[:, _INDEX[f"{side}_shoulder"]] for side in ("left", "right"))
+    neck = (left + right) / 2
+    aside = torch.nn.functional.normalize(left - right, dim=-1) * _EAR_ASIDE
+    ears = 2 * points[:, _INDEX["neck_nose"]] - neck
+    return torch.cat([points, torch.stack([neck, ears + aside, ears - aside], 1)], 1)
+
+
+@lru_cache
+def _conversions(layouts: tuple[str, ...]) -> Tensor:
+    """(L, J, K) the model's joints from what is found, layout by layout; zeros: not given."""
+    return torch.stack([_conversion(SKELETONS[name]) for name in layouts])
+
+
+def _conversion(layout: Skeleton) -> Tensor:
+    of_layout = torch.from_numpy(conversion_matrix(layout, H36M17).copy())
+    weights = torch.zeros((len(H36M17), len(_FOUND)))
+    for column, name in enumerate(layout.joint_names):
+        if name in _INDEX:
+            weights[:, _INDEX[name]] = of_layout[:, column]
+    return weights
+
+
+def _built(weights: Tensor, found: Tensor) -> Tensor:
+    """(B, J) which of the model's joints can be built from what was found (B, K)."""
+    lacking = ((weights > 0) & ~found[:, None]).any(-1)
+    return (weights > 0).any(-1) & ~lacking
+
+
+def _confidence(exact: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
+    drawn = torch.rand(exact.shape[:2], generator=generator, device=generator.device)
+    return (1 - (1 - config.lowest_confidence) * drawn**2).to(exact)
+
+
+def _errors(
+    exact: Tensor, confidence: Tensor, config: LayoutConfig, generator: Generator
+) -> Tensor:
+    """Errors (B, K, 2) of the fitted mixture, larger and wilder where confidence is low."""
+    persons, found = confidence.shape
+    offset = exact[:, : len(H36M17)] - exact[:, : len(H36M17)].mean(1, keepdim=True)
+    size = (offset * offset).sum(-1).mean(1).sqrt()[:, None, None]
+    low, high = config.error_level
+    level = low + (high - low) * _uniform((persons, 1, 1), generator)
+    level = torch.where(_chosen(persons, config.exact_share, generator)[:, None, None], 0, level)
+    group = _GROUP.to(exact.device)
+    deviation = torch.tensor(_DEVIATION, device=exact.device)[group] * 2 * (1.25 - confidence)
+    jitter = torch.randn(exact.shape, generator=generator, device=generator.device).to(exact)
+    share = torch.tensor(_OUTLIER_SHARE, device=exact.device)[group] * 4 * (1 - confidence)
+    far = _OUTLIER_HALF_RANGE * (2 * _uniform((persons, found, 2), generator) - 1)
+    outlier = _uniform((persons, found), generator).to(exact) < share
+    errors = torch.where(outlier[..., None], far.to(exact), jitter * deviation[..., None])
+    return errors * level.to(exact) * size
+
+
+def _hidden(persons: int, config: LayoutConfig, generator: Generator) -> Tensor:
+    """(B, K) which joints are hidden: single ones, or a part of the body."""
+    probability = config.scattered * _uniform((persons, 1), generator)
+    scattered = _uniform((persons, len(_FOUND)), generator) < probability
+    parts = _parts().to(generator.device)
+    parts = parts[torch.randint(len(parts), (persons,), generator=generator, device=parts.device)]
+    what = _uniform((persons, 1), generator)
+    by_part = what < config.part_share
+    alone = ~by_part & (what < config.part_share + config.scattered_share)
+    return (by_part & parts) | (alone & scattered)
+
+
+@lru_cache
+def _parts() -> Tensor:
+    """(P, K) parts of the body that are hidden together."""
+    sides = [[name.startswith(side) for name in _FOUND] for side in ("left", "right")]
+    legs = [name.endswith(("knee", "ankle")) for name in _FOUND]
+    below = [name.endswith(("hip", "knee", "ankle")) or name == "pelvis" for name in _FOUND]
+    arms = [
+        [name.startswith(side) and name.endswith(("elbow", "wrist")) for name in _FOUND]
+        for side in ("left", "right")
+    ]
+    head = [name.endswith("ear") or name in ("neck_nose", "head_top") for name in _FOUND]
+    return torch.tensor([*sides, legs, legs, below, *arms, head])
+
+
+def _chosen(persons: int, share: float, generator: Generator) -> Tensor:
+    return _uniform((persons,), generator) < share
+
+
+def _uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device)
