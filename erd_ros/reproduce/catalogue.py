@@ -1,7 +1,6 @@
 """The runs that tables share: every lifter is trained once, whatever refines it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from erd_ros.reproduce.runs import Run
 
@@ -10,8 +9,6 @@ DETECTORS = {"gt2d": "exact", "det2d": "simulated"}
 ROOTS = {"given": "given", "perspective": "estimated"}
 # Figure 3 of the ERD paper goes beyond the four regressors of its tables.
 _FIGURE_3_STEPS = 6
-# Lifters of the table of features are trained so many times longer than the others.
-FEATURES_LONGER = 2
 PCA = 30
 MANY_ROOTS = (
     "pelvis", "thorax", "head_top", "left_wrist", "right_wrist", "left_ankle", "right_ankle",
@@ -26,28 +23,15 @@ def lifter_run(lifter: str, trained_on: str, name: str = "", more: Sequence[str]
     return Run(f"{lifter}-{trained_on}{name}", f"{lifter}.yaml", overrides)
 
 
-def erd_run(lifter: str, trained_on: str, root: str) -> Run:
+def erd_run(lifter: str, trained_on: str, root: str, feature: str = "residual") -> Run:
     """ERD on a lifter of its own; of the linear one as many regressors as figure 3 has."""
-    more = [f"model.root={root}"]
-    if lifter == "linear":
+    more = [f"model.root={root}", f"model.feature={feature}"]
+    if lifter == "linear" and feature == "residual":
         more.append(f"model.steps={_FIGURE_3_STEPS}")
+    name = f"{lifter}-{trained_on}-erd-{root}" + ("" if feature == "residual" else f"-{feature}")
     return Run(
-        f"{lifter}-{trained_on}-erd-{root}",
-        f"{lifter}.yaml",
-        (_detector(trained_on), *more),
-        lifter_run(lifter, trained_on),
+        name, f"{lifter}.yaml", (_detector(trained_on), *more), lifter_run(lifter, trained_on)
     )
-
-
-def feature_run(trained_on: str, feature: str) -> Run:
-    """ERD with given root whose regressors read a feature, on a linear lifter trained longer.
-
-    A lifter that is not done learning gains from any regressor, whatever that reads.
-    """
-    lifter = replace(lifter_run("linear", trained_on, "-longer"), longer=FEATURES_LONGER)
-    overrides = (_detector(trained_on), "model.root=given", f"model.feature={feature}")
-    name = f"linear-{trained_on}-longer-erd-given-{feature}"
-    return Run(name, "linear.yaml", overrides, lifter, longer=FEATURES_LONGER)
 
 
 def pca_run(trained_on: str) -> Run:

@@ -1,7 +1,7 @@
 """Runs of training that tables need: trained once, gone on with, or taken as they are."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ class Run:
     overrides    "model.root=given": what differs from the file
     lifter       run whose lifter is taken as it is: only regressors are trained
     error_model  file in ``errors/`` beside the configurations, for the detector "error_model"
-    longer       times the configured steps that the lifter is trained
     """
 
     name: str
@@ -31,7 +30,6 @@ class Run:
     overrides: tuple[str, ...] = ()
     lifter: "Run | None" = None
     error_model: str = ""
-    longer: int = 1
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,7 @@ class Workplace:
         if run.error_model:
             path = self.configs.parent / "errors" / run.error_model
             own += ("simulation.detector=error_model", f"simulation.error_model={path}")
-        overrides = (*self.overrides, *own, f"name={run.name}")
-        config = read_config(self.configs / run.config, overrides)
-        return replace(config, lifter_steps=run.longer * config.lifter_steps)
+        return read_config(self.configs / run.config, (*self.overrides, *own, f"name={run.name}"))
 
 
 def trained(run: Run, place: Workplace) -> Path:
