@@ -58,8 +58,8 @@ def drawing_seconds(config: TrainConfig, data: Path, repeats: int) -> float:
 def plain_seconds(config: TrainConfig, repeats: int) -> float:
     """Median seconds of forward, backward and optimiser of the lifter on fixed tensors."""
     torch.manual_seed(SEED)
-    lifter = ErdModel(H36M17, config.model).lifter.train()
-    shape, size = lifter.shape, config.batch_size
+    model = ErdModel(H36M17, config.model).train()
+    lifter, shape, size = model.lifter, model.lifter_shape(), config.batch_size
     features = torch.randn(size, shape.joints, shape.channels)
     context = torch.randn(size, shape.context)
     target = torch.randn(size, shape.joints, shape.outputs)
@@ -86,17 +86,19 @@ def median_seconds(work, repeats: int) -> float:
     return float(np.median(times[3:]))
 
 
-def measure(name: str, data: Path, steps: int) -> dict[str, float]:
+def measure(name: str, data: Path, steps: int, batch_size: int) -> dict[str, float]:
     """All figures of one lifter, as they go into the JSON file."""
     config = read_config(CONFIGS / f"{name}.yaml")
     config = replace(
-        config, lifter_steps=6 * steps, checkpoint_every=steps, validation_size=64,
+        config, batch_size=batch_size or config.batch_size, lifter_steps=6 * steps,
+        checkpoint_every=steps, validation_size=64,
         model=replace(config.model, steps=0),
     )  # fmt: skip
     seconds = training_seconds(config, data)
     drawing = drawing_seconds(config, data, steps)
     plain = plain_seconds(config, steps)
     return {
+        "batch_size": config.batch_size,
         "samples_per_second": config.batch_size / seconds,
         "plain_samples_per_second": config.batch_size / plain,
         "training_over_plain": plain / seconds,
@@ -132,11 +134,15 @@ def main(argv: list[str] | None = None) -> None:
         help="configurations in config/train/ (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--steps", type=int, default=50, help="a sixth of a run (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=0, help="(default: as configured)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    figures = {name: measure(name, arguments.data, arguments.steps) for name in arguments.lifters}
+    figures = {
+        name: measure(name, arguments.data, arguments.steps, arguments.batch_size)
+        for name in arguments.lifters
+    }
     show(figures)
     if arguments.json:
         write_json(arguments.json, {"threads": arguments.threads, **figures}, seed=SEED)

@@ -77,7 +77,7 @@ class ErdModel(nn.Module):
                 f"relative_to begins with {config.relative_to[0]}, expected {names[0]}"
             )
         self.inputs = Inputs(joints, config.inputs)
-        self.lifter = LIFTERS[config.lifter](self._lifter_shape(), config.lifter_size)
+        self.lifter = LIFTERS[config.lifter](self.lifter_shape(), config.lifter_size)
         features = self.inputs.regressor_size(config.feature)
         self.regressors = nn.ModuleList(
             ResidualRegressor(features, joints, config.regressor_size) for _ in range(config.steps)
@@ -88,7 +88,8 @@ class ErdModel(nn.Module):
         not_itself = 1 - torch.eye(joints)[self.relative_to][..., None]
         self.register_buffer("not_itself", not_itself, persistent=False)
 
-    def _lifter_shape(self) -> LifterShape:
+    def lifter_shape(self) -> LifterShape:
+        """What goes into the lifter, and what comes out."""
         inputs = self.config.inputs
         return LifterShape(
             self.skeleton.parents,
