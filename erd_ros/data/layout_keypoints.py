@@ -123,7 +123,7 @@ def _built(weights: Tensor, found: Tensor) -> Tensor:
 
 
 def _confidence(exact: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
-    drawn = torch.rand(exact.shape[:2], generator=generator, device=generator.device)
+    drawn = _uniform((len(exact), len(_FOUND)), generator)
     return (1 - (1 - config.lowest_confidence) * drawn**2).to(exact)
 
 

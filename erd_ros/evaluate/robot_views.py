@@ -74,6 +74,8 @@ def robot_views(positions_in_world: FloatArray, generator: Generator) -> RobotVi
         good = _acceptable(views)
         found.append(views.chosen(good))
         pending = pending[~good]
+        if not len(pending):
+            break
     if not sum(map(len, found)):
         raise InputError(
             f"none of {len(positions_in_world)} poses has all its joints and a place before a "
@@ -104,7 +106,8 @@ def _drawn(pose: NDArray[np.int64], positions: Array, generator: Generator) -> R
     roll = generator.uniform(-LARGEST_ROLL, LARGEST_ROLL, persons)
     angles = np.stack([np.degrees(yaw), -pitch, roll], -1)
     rotation = Rotation.from_euler("yxz", angles, degrees=True).as_matrix()
-    points = level @ np.swapaxes(rotation, 1, 2)
+    # Nanometres: the last bits depend on where the arrays lie in memory, and so on the run.
+    points = np.round(level @ np.swapaxes(rotation, 1, 2), 9)
     return RobotViews(pose, points, half_image, height, distance, pitch, roll)
 
 
