@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,19 @@ class Simulation:
             return self._draw(size, generator)
         return self._fixed[torch.randint(len(self._fixed.root), (size,), generator=generator)]
 
+    def of_epochs(self, first: int, size: int, seed: int) -> Batch:
+        """``size`` fixed samples from the ``first`` on; every epoch has each once, in its order.
+
+        Raises InputError where no samples are fixed.
+        """
+        if self._fixed is None:
+            raise InputError("fixed_samples is 0: samples that are drawn anew have no epochs")
+        device, count = self._positions.device, len(self._fixed.root)
+        wanted = torch.arange(first, first + size, device=device)
+        epochs = range(first // count, (first + size - 1) // count + 1)
+        orders = [_epoch_order(count, seed + epoch, device) for epoch in epochs]
+        return self._fixed[torch.cat(orders)[wanted - epochs[0] * count]]
+
     def _draw(self, size: int, generator: Generator) -> Batch:
         config = self._config
         frames = torch.randint(len(self._positions), (size,), generator=generator)
@@ -119,6 +133,12 @@ class Simulation:
         rays, confidence = self._detector(views, generator)
         points, root = views.points_in_camera, views.points_in_camera[:, 0]
         return Batch(rays, confidence, points - root[:, None], root)
+
+
+@lru_cache(maxsize=2)
+def _epoch_order(count: int, seed: int, device: torch.device) -> Tensor:
+    generator = Generator(device).manual_seed(seed)
+    return torch.randperm(count, generator=generator, device=device)
 
 
 def _check_complete(mocap: Mocap) -> None:

@@ -63,6 +63,8 @@ def train(
         record.begin(state)
     while state.stage <= config.last_stage:
         _train_stage(state, config, simulation, processes, record)
+        if record and config.statistics_samples:
+            record.try_statistics(state, simulation)
         processes.wait()  # the stage's best is on the disk
         best, _ = load_model(out / BEST)
         state.next_stage(best, config)

@@ -1,5 +1,6 @@
 """What a training run is, and how a YAML file says it."""
 
+import math
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -20,6 +21,11 @@ from erd_ros.train.losses import LOSSES
 SCHEDULES = {
     "greedy": "the lifter, then each regressor with all before it frozen (ERD paper 4.2)",
     "joint": "the lifter and all regressors together, for as long as the lifter's stage",
+}
+# From 1 at the start of a stage, done 0, to the ratio of the last to the first at its end, done 1.
+DECAYS: dict[str, Callable[[float, float], float]] = {
+    "exponential": lambda done, ratio: float(ratio**done),
+    "cosine": lambda done, ratio: ratio + (1 - ratio) * (1 + math.cos(math.pi * done)) / 2,
 }
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -43,8 +49,12 @@ class TrainConfig:
     loss                 of the lifter, name in ``LOSSES``; regressors learn the mean distance of
                          the joints (ERD paper eq. 3)
     optimizer            name in ``OPTIMIZERS``
-    learning_rate        at the start of each stage; falls exponentially to
+    learning_rate        at the start of each stage
     last_learning_rate   at its end
+    decay                from the one to the other, name in ``DECAYS``
+    statistics_samples   at the end of each stage, means and deviations of its batch normalisation
+                         are gathered anew from so many samples with dropout off, as they will be
+                         used, and kept if validation is better for it; 0 leaves them
     precision            of the matrix products in training, name in ``PRECISIONS``; validation and
                          weights are float32 always
     validation_size      samples drawn once from the validation subjects
@@ -63,6 +73,8 @@ class TrainConfig:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     last_learning_rate: float = 1e-5
+    decay: str = "exponential"
+    statistics_samples: int = 0
     precision: str = "float32"
     validation_size: int = 4096
     checkpoint_every: int = 500
@@ -73,12 +85,17 @@ class TrainConfig:
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("loss", self.loss, LOSSES)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("decay", self.decay, DECAYS)
         check_choice("precision", self.precision, PRECISIONS)
         for name in ("lifter_steps", "regressor_steps", "validation_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
         if self.batch_size < 2:
             raise InputError(f"batch_size is {self.batch_size}; batch normalisation needs 2")
+        if self.statistics_samples < 0:
+            raise InputError(
+                f"statistics_samples is {self.statistics_samples}, expected 0 (none) or more"
+            )
         if not 0 < self.last_learning_rate <= self.learning_rate:
             raise InputError(
                 f"learning_rate falls from {self.learning_rate} to {self.last_learning_rate}, "

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from erd_ros.artifact import Artifact
-from erd_ros.data.batches import Batch
-from erd_ros.models.checkpoint import save_model
+from erd_ros.data.batches import Batch, Simulation
+from erd_ros.models.checkpoint import load_model, save_model
 from erd_ros.train.config import TrainConfig
 from erd_ros.train.scalars import Scalars
 from erd_ros.train.state import BEST, FINAL, HISTORY, LAST, State, save_state
+from erd_ros.train.statistics import with_new_statistics
 from erd_ros.train.step import learning_rate
 from erd_ros.train.validation import errors_mm
 
@@ -42,8 +43,7 @@ class Record:
 
     def keep(self, state: State, interval: Interval) -> None:
         """Measure, note, keep the best so far and where the run stands."""
-        steps = self.config.model.steps if self.config.schedule == "joint" else state.stage
-        errors = errors_mm(state.model, self.validation, steps)
+        errors = errors_mm(state.model, self.validation, self._steps(state))
         if errors[-1] < state.best_mm:
             state.best_mm = errors[-1]
             save_model(self.out / BEST, state.model, self.artifact)
@@ -61,6 +61,16 @@ class Record:
         with (self.out / HISTORY).open("a") as history:
             history.write(json.dumps(line) + "\n")
 
+    def try_statistics(self, state: State, simulation: Simulation) -> None:
+        """Keep the best of a stage with new statistics where validation is better for them."""
+        best, _ = load_model(self.out / BEST)
+        device = self.validation.rays.device
+        model = with_new_statistics(best.to(device), self.config, state.stage, simulation, device)
+        error = errors_mm(model, self.validation, self._steps(state))[-1]
+        if error < state.best_mm:
+            state.best_mm = error
+            save_model(self.out / BEST, model, self.artifact)
+
     def keep_state(self, state: State) -> None:
         """Where the run stands."""
         save_state(self.out / LAST, state, self.config, self.processes)
@@ -73,6 +83,9 @@ class Record:
         final = replace(self.artifact, steps=steps, training=training)
         save_model(self.out / FINAL, state.model.with_steps(steps), final)
         self.scalars.close()
+
+    def _steps(self, state: State) -> int:
+        return self.config.model.steps if self.config.schedule == "joint" else state.stage
 
     def _write_scalars(self, state: State, interval: Interval, errors: list[float]) -> None:
         values = {

@@ -35,7 +35,7 @@ class State:
     def start(cls, model: ErdModel, config: TrainConfig, stage: int = 0) -> "State":
         """At the first step of a stage; only what the stage trains has a gradient."""
         model.requires_grad_(False)
-        trained = _trained(model, config, stage)
+        trained = trained_part(model, config, stage)
         trained.requires_grad_(True)
         options: dict[str, Any] = {"lr": config.learning_rate}
         optimizer = OPTIMIZERS[config.optimizer](trained.parameters(), **options)
@@ -98,7 +98,8 @@ def load_state(path: Path, model: ErdModel, config: TrainConfig, processes: int)
     return state
 
 
-def _trained(model: ErdModel, config: TrainConfig, stage: int) -> nn.Module:
+def trained_part(model: ErdModel, config: TrainConfig, stage: int) -> nn.Module:
+    """What a stage trains: the lifter, a regressor, or with the schedule "joint" everything."""
     if config.schedule == "joint":
         return model
     return model.regressors[stage - 1] if stage else model.lifter

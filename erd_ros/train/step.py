@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 
 from erd_ros.data.batches import Batch, Simulation
 from erd_ros.models.erd import ErdModel
-from erd_ros.train.config import TrainConfig
+from erd_ros.train.config import DECAYS, TrainConfig
 from erd_ros.train.distributed import Processes
 from erd_ros.train.losses import lifter_loss, step_loss
 from erd_ros.train.state import State
@@ -45,6 +45,18 @@ def drawing_on(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext() if device.type == "cpu" else device
 
 
+def next_batch(
+    state: State, config: TrainConfig, simulation: Simulation, processes: Processes
+) -> Batch:
+    """This process' share of the batch of the next step."""
+    seed = step_seed(config, state.stage, state.step, processes.rank)
+    size = processes.share(config.batch_size)
+    if not config.simulation.fixed_samples:
+        return draw(simulation, size, seed, processes.device)
+    first = state.step * config.batch_size + processes.rank * size
+    return simulation.of_epochs(first, size, step_seed(config, state.stage, 0))
+
+
 def draw(simulation: Simulation, size: int, seed: int, device: torch.device) -> Batch:
     """A batch drawn on the device, by its own generator."""
     generator = Generator(device).manual_seed(seed)
@@ -60,9 +72,8 @@ def train_step(
     processes: Processes,
 ) -> Tensor:
     """One step; returns the loss of this process' share of the batch."""
-    seed = step_seed(config, state.stage, state.step, processes.rank)
-    torch.manual_seed(seed)  # dropout
-    batch = draw(simulation, processes.share(config.batch_size), seed, processes.device)
+    torch.manual_seed(step_seed(config, state.stage, state.step, processes.rank))  # dropout
+    batch = next_batch(state, config, simulation, processes)
     state.model.eval()  # what is frozen neither drops out nor gathers statistics
     state.trained.train()
     for group in state.optimizer.param_groups:
@@ -76,7 +87,7 @@ def train_step(
 
 
 def learning_rate(config: TrainConfig, stage: int, step: int) -> float:
-    """Of the step after ``step`` steps: falls exponentially over the stage."""
+    """Of the step after ``step`` steps: it falls over the stage."""
     done = step / config.stage_steps(stage)
     ratio = config.last_learning_rate / config.learning_rate
-    return float(config.learning_rate * ratio**done)
+    return config.learning_rate * DECAYS[config.decay](done, ratio)
