@@ -20,7 +20,8 @@ from erd_ros.train import BEST, HISTORY, LAST, train
 from erd_ros.train.config import TrainConfig, read_config
 from erd_ros.train.distributed import Processes
 from erd_ros.train.start import started
-from erd_ros.train.step import Objective
+from erd_ros.train.statistics import with_new_statistics
+from erd_ros.train.step import Objective, draw, learning_rate, step_seed
 
 ROOT = Path(__file__).resolve().parents[1]
 LEARNING = TrainConfig(
@@ -116,6 +117,65 @@ def test_rmsprop_learns(data, tmp_path):
     assert min(errors_of(tmp_path)[-5:]) < 0.95 * errors_of(tmp_path)[0]
     tensors, _ = read_tensors(tmp_path / LAST)
     assert {"optimizer.0.square_avg", "optimizer.0.step"} <= tensors.keys()
+
+
+def test_cosine_falls_slowly_first_and_last():
+    config = replace(LEARNING, decay="cosine")
+    rates = [learning_rate(config, 0, step) for step in (0, 15, 75, 150)]
+    assert rates == pytest.approx([1e-3, 0.975 * 0.99e-3 + 1e-5, 0.505e-3, 1e-5], rel=1e-3)
+
+
+def test_fixed_samples_are_trained_on_once_an_epoch(data, tmp_path, monkeypatch):
+    """Twice 16 steps of 16 samples each, over 64: four epochs of each of the two stages."""
+    firsts, of_epochs = [], Simulation.of_epochs
+
+    def noting(self, first, size, seed):
+        firsts.append((first, seed))
+        return of_epochs(self, first, size, seed)
+
+    monkeypatch.setattr(Simulation, "of_epochs", noting)
+    fixed = replace(TINY.simulation, fixed_samples=64)
+    model = replace(TINY.model, steps=1)
+    train(replace(TINY, simulation=fixed, model=model), data, tmp_path)
+    assert [first for first, _ in firsts] == [0, 16, 32, 48, 0, 16, 32]
+    assert len({seed for _, seed in firsts}) == 2
+
+
+WITH_DROPOUT = replace(
+    LEARNING, model=replace(LEARNING.model, lifter_size=LifterConfig(64, 1, dropout=0.5))
+)
+
+
+def test_new_statistics_are_those_of_the_samples(data, tmp_path):
+    """With dropout off the first layer's statistics are those of what comes into it."""
+    config = replace(WITH_DROPOUT, statistics_samples=2048)
+    train(WITH_DROPOUT, data, tmp_path)
+    model, _ = load_model(tmp_path / BEST)
+    cameras = read_human36m_cameras(data, config.cameras)
+    simulation = Simulation(read_mocap(data, config.sources, "train"), cameras, config.simulation)
+    device = torch.device("cpu")
+    anew = with_new_statistics(model, config, 0, simulation, device)
+    batch = draw(simulation, 2048, step_seed(config, 0, config.lifter_steps), device)
+    seen = []
+    anew.lifter.network[0].register_forward_hook(lambda _, given, out: seen.append(out))
+    anew.trajectory(batch.rays, batch.confidence)
+    layer = anew.lifter.network[1]
+    torch.testing.assert_close(layer.running_mean, seen[0].mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(layer.running_var, seen[0].var(0), rtol=1e-4, atol=1e-5)
+    weights = dict(model.named_parameters())
+    assert all(torch.equal(one, weights[name]) for name, one in anew.named_parameters())
+
+
+def test_new_statistics_are_kept_where_validation_is_better(data, tmp_path):
+    """And only there: the best of a run with them is no worse than that of one without."""
+    errors = []
+    for samples in (0, 4096):
+        out = tmp_path / str(samples)
+        final = train(replace(WITH_DROPOUT, statistics_samples=samples), data, out)
+        errors += load_model(final)[1].training["validation_mpjpe_mm"]
+    without, with_them = errors
+    assert without == pytest.approx(min(errors_of(tmp_path / "0")))
+    assert with_them < without
 
 
 def test_a_given_lifter_is_left_as_it_is(data, lifter, tmp_path):
