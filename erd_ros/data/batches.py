@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from erd_ros.data import error_model
 from erd_ros.data.cameras import CameraConfig, Views, robot_views, studio_views
+from erd_ros.data.cues import CueConfig, draw_cues
 from erd_ros.data.detector import detect_pixels
 from erd_ros.data.keypoints import KeypointConfig, detect
 from erd_ros.data.layout_keypoints import LayoutConfig, detect_in_layouts
@@ -29,6 +30,7 @@ class SimulationConfig:
     """How motion capture becomes what a detector sees.
 
     detector       name in ``DETECTORS``
+    cues           what a robot knows besides, for models whose root is "cues"
     error_model    JSON file of `erd data fit-errors`, for the detector "error_model"
     keep_place     persons stay where they are in their clip, whose mean place is the studio's
                    middle, rather than each in the middle; for the studio's cameras alone
@@ -41,6 +43,7 @@ class SimulationConfig:
     detector: str = "robot"
     keypoints: KeypointConfig = field(default_factory=KeypointConfig)
     layouts: LayoutConfig = field(default_factory=LayoutConfig)
+    cues: CueConfig = field(default_factory=CueConfig)
     error_model: str = ""
     keep_place: bool = False
     person_scale: float = 0.05
@@ -71,17 +74,21 @@ class Batch:
 
     joints  (B, J, 3) metres, relative to the root, camera frame
     root    (B, 3) metres, camera frame
+    cues    (B, C) what a robot knows besides (``cues.py``)
     """
 
     rays: Tensor
     confidence: Tensor
     joints: Tensor
     root: Tensor
+    cues: Tensor
 
     def __getitem__(self, chosen: Tensor) -> "Batch":
-        return Batch(
-            self.rays[chosen], self.confidence[chosen], self.joints[chosen], self.root[chosen]
-        )
+        return Batch(*(getattr(self, one.name)[chosen] for one in fields(self)))
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on another device."""
+        return Batch(*(getattr(self, one.name).to(device) for one in fields(self)))
 
 
 class Simulation:
@@ -132,7 +139,8 @@ class Simulation:
         )
         rays, confidence = self._detector(views, generator)
         points, root = views.points_in_camera, views.points_in_camera[:, 0]
-        return Batch(rays, confidence, points - root[:, None], root)
+        cues = draw_cues(views, config.cues, generator)
+        return Batch(rays, confidence, points - root[:, None], root, cues)
 
 
 @lru_cache(maxsize=2)
@@ -158,10 +166,8 @@ def _in_the_middle(mocap: Mocap) -> FloatArray:
 
 
 def _together(one: Views, other: Views) -> Views:
-    return Views(
-        torch.cat([one.points_in_camera, other.points_in_camera]),
-        torch.cat([one.half_image, other.half_image]),
-    )
+    names = [part.name for part in fields(Views)]
+    return Views(*(torch.cat([getattr(one, name), getattr(other, name)]) for name in names))
 
 
 def _exact(views: Views, generator: Generator) -> tuple[Tensor, Tensor]:
