@@ -246,34 +246,6 @@ def test_poses_without_all_joints_are_refused(folder):
         Simulation(mocap, cameras, SimulationConfig())
 
 
-def test_fixed_samples_come_again(folder):
-    mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
-    config = SimulationConfig(cameras=STUDIO, detector="simulated", fixed_samples=5)
-    batch = Simulation(mocap, cameras, config).draw(100, generator())
-    assert len(torch.unique(batch.rays, dim=0)) == 5
-
-
-def test_an_epoch_has_every_fixed_sample_once(folder):
-    mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
-    config = SimulationConfig(cameras=STUDIO, detector="simulated", fixed_samples=10)
-    simulation = Simulation(mocap, cameras, config)
-    batches = [simulation.of_epochs(first, 4, seed=3).rays for first in range(0, 20, 4)]
-    epochs = torch.cat(batches).split(10)
-    for epoch in epochs:
-        assert len(torch.unique(epoch, dim=0)) == 10
-    assert not torch.equal(*epochs)
-    assert torch.equal(simulation.of_epochs(8, 4, seed=3).rays, batches[2])
-    assert not torch.equal(simulation.of_epochs(8, 4, seed=4).rays, batches[2])
-    assert len(torch.unique(simulation.of_epochs(5, 35, seed=3).rays, dim=0)) == 10
-
-
-def test_samples_drawn_anew_have_no_epochs(folder):
-    mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
-    simulation = Simulation(mocap, cameras, SimulationConfig())
-    with pytest.raises(InputError, match="fixed_samples is 0"):
-        simulation.of_epochs(0, 4, seed=0)
-
-
 def test_mirrored_people_keep_left_and_right(folder):
     """Facing the camera or not, the left hip is on the same side of the body's front."""
     mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
