@@ -71,7 +71,9 @@ def draw_cues(views: Views, config: CueConfig, generator: Generator) -> Tensor:
     return cues
 
 
-def _tilted(up: Tensor, degrees: tuple[float, float], generator: Generator) -> tuple[Tensor, Tensor]:
+def _tilted(
+    up: Tensor, degrees: tuple[float, float], generator: Generator
+) -> tuple[Tensor, Tensor]:
     """Unit vectors (B, 3) turned by small angles, and the variances of these (B,), rad^2."""
     low, high = (math.radians(angle) for angle in degrees)
     deviation = low * (high / low) ** torch.rand((len(up),), generator=generator)

@@ -194,9 +194,7 @@ class ErdModel(nn.Module):
         joints = (poses - poses[:, :, :1]).sum(1) / len(self.relative_to)
         return Lifted(poses, joints, depth, Prior.of(log_size, log_deviation))
 
-    def _descend(
-        self, view: View, given: Tensor | None, cues: Tensor | None
-    ) -> Iterator[Estimate]:
+    def _descend(self, view: View, given: Tensor | None, cues: Tensor | None) -> Iterator[Estimate]:
         """Every step's estimate in the view's frame (ERD paper eqs. 2 to 5)."""
         lifted = self.lift(view)
         pose = lifted.joints

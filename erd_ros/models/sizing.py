@@ -38,7 +38,6 @@ class Prior:
         """Of what a network gives, within bounds."""
         return cls(log_size.clamp(*_LOG_SIZE), log_deviation.clamp(*_LOG_DEVIATION))
 
-
     def detach(self) -> "Prior":
         """The same without gradients."""
         return Prior(self.log_size.detach(), self.log_deviation.detach())
@@ -116,9 +115,11 @@ class Sizing(nn.Module):
         of_keypoints = (self.log_depth_deviation.exp() * ratio * guess).square()
         of_guess = (prior.log_deviation.exp() * guess).square()
         known, size = _known(cues, "size_variance", "size")
+        # A size that a frame before found has this person's guess in it: not counted twice.
+        unknown = (1 / of_guess - known).clamp(min=0)
         return [
             Row(-ratio, one, zero, 1 / of_keypoints),
-            Row(one, zero, guess, 1 / of_guess),
+            Row(one, zero, guess, unknown),
             Row(one, zero, size, known),
         ]
 
@@ -135,7 +136,10 @@ class Sizing(nn.Module):
         )
         information = torch.where(known > 0, 1 / variance, torch.zeros_like(variance))
         return Row(
-            (up * of_size).sum(-1), (up * of_depth).sum(-1), ANKLE_HEIGHT - camera_height, information
+            (up * of_size).sum(-1),
+            (up * of_depth).sum(-1),
+            ANKLE_HEIGHT - camera_height,
+            information,
         )
 
 
