@@ -48,9 +48,9 @@ class _Exported(nn.Module):
 def export(checkpoint: Path, out: Path) -> dict[str, float]:
     """Write a checkpoint as ONNX; returns the file's bytes and the largest difference, metres.
 
-    The outputs are ``joints``, ``root`` and ``residual``, and ``size`` and ``sigma`` of a model that
-    takes ``cues``; the estimates of the steps stay inside
-    as values named ``joints_step_0`` (the lifter alone) to ``joints_step_K``, ``root_step_...``.
+    The outputs are ``joints``, ``root`` and ``residual``, and ``size`` and ``sigma`` of a model
+    that takes ``cues``; the estimates of the steps stay inside as values named ``joints_step_0``
+    (the lifter alone) to ``joints_step_K``, ``root_step_...``.
     Raises ArtifactError, and writes nothing, unless ONNX Runtime's poses equal PyTorch's.
     """
     model, artifact = load_model(checkpoint)
@@ -91,7 +91,9 @@ def largest_difference(model: ErdModel, content: bytes) -> float:
 
 
 def _people(model: ErdModel, size: int, seed: int) -> tuple[FloatArray, ...]:
-    """Rays, confidence and, where the model takes them, cues of people about the mean pose, 2 to 6 m away, a fifth of joints missing.
+    """Rays, confidence and, where the model takes them, cues of people about the mean pose.
+
+    They are 2 to 6 m away, and a fifth of their joints is missing.
 
     Keypoints at random would not do: they are no person's, and the root of what a network makes of
     them is so ill determined that the rounding of float32 alone moves it by more than is allowed.

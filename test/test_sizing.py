@@ -77,7 +77,7 @@ def ground(deviation):
 
 @torch.no_grad()
 def test_without_cues_the_guess_decides(standing):
-    sized, root = solved(standing)
+    sized, _ = solved(standing)
     np.testing.assert_allclose(sized.size, np.exp(0.5), rtol=1e-4)
     np.testing.assert_allclose(sized.size_variance.sqrt(), np.exp(0.5) * np.exp(-2.0), rtol=0.05)
     # The sigma along the ray is what the size leaves open.
@@ -105,7 +105,6 @@ def test_one_good_cue_fixes_size_and_root(standing, cue):
 
 @torch.no_grad()
 def test_the_worse_a_cue_the_less_it_says(standing):
-    _, _, size, _ = standing
     wrong = {"up_y": -1.0, "camera_height": CAMERA_HEIGHT + 0.3}
     moved = []
     for tilt in (0.0, 0.05, 0.5):
@@ -172,7 +171,7 @@ def test_cues_err_as_their_variances_say(tmp_path):
 
 
 def test_a_model_learns_with_cues_and_takes_them():
-    rays, confidence, joints, root = everyone(50)
+    rays, confidence, _, root = everyone(50)
     model = model_of(root="cues")
     cues = no_cues(50, rays).clone()
     cues[:, COLUMN["depth"]], cues[:, COLUMN["depth_variance"]] = root[:, 2], 1e-6

@@ -1,4 +1,4 @@
-"""What a robot may know of the persons in a batch besides their keypoints, drawn with its errors."""
+"""What a robot may know of a batch of persons besides keypoints, drawn with its errors."""
 
 import math
 from dataclasses import dataclass

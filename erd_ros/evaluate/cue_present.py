@@ -32,8 +32,8 @@ def markdown(figures: Mapping[str, Any], model: Path, command: str) -> str:
     text = (
         f"Written by `{command}`. Model `{model.name}`.\n\n"
         'How much of the MPJPE between "none" and the exact root each cue closes. Sigma is the '
-        "root's standard deviation along the ray, as the model gives it; of honest ones 68 % of the "
-        "errors lie within one.\n\n"
+        "root's standard deviation along the ray, as the model gives it; where it is honest, 68 % "
+        "of the errors lie within one.\n\n"
     )
     return text + tables.markdown(_tables(figures))
 

@@ -169,7 +169,8 @@ def true_size(points: Array) -> Array:
 
 def _errors(outputs: PoseOutputs, size: Array, scene: Scene) -> dict[str, float]:
     """Means over all poses, millimetres; sigma is honest where ``within_sigma`` is 68 %."""
-    assert outputs.size is not None and outputs.sigma is not None  # models that take cues give it
+    assert outputs.size is not None  # models that take cues give both
+    assert outputs.sigma is not None
     joints, root = outputs.joints.astype(np.float64), outputs.root.astype(np.float64)
     distance = np.linalg.norm(scene.root, axis=-1)
     along = np.abs(np.linalg.norm(root, axis=-1) - distance)

@@ -1,7 +1,7 @@
 """The person's size and the root's depth together, from rows that each know how sure they are.
 
 Keypoints alone leave one number open: a person twice as large stands twice as far. Whatever else
-is known - how large people are, how tall this one is, where the ground lies, how far the pelvis is -
+is known (how large people are, how tall this one is, where the ground lies, how far the pelvis is)
 is linear in size and depth, so that all of it together has a closed form of two unknowns.
 """
 

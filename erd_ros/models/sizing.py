@@ -28,7 +28,7 @@ _SMALLEST_INFORMATION = 1e-6  # of a row that is absent: its weight does not mat
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """What the lifter thinks of the size: mean (N,) and standard deviation (N,) of its logarithm."""
+    """The lifter's guess of the size: mean (N,) and standard deviation (N,) of its logarithm."""
 
     log_size: Tensor
     log_deviation: Tensor
