@@ -73,7 +73,7 @@ def test_every_setting_has_its_figures(figures):
 
 
 def test_an_exact_root_leaves_no_error_in_depth(figures):
-    assert figures["exact"][EXACT]["mrpe_mm"] < 0.5 * figures["exact"][NONE]["mrpe_mm"]
+    assert figures["exact"][EXACT]["mrpe_mm"] < 0.7 * figures["exact"][NONE]["mrpe_mm"]
     assert figures["exact"][EXACT]["sigma_mm"] < 2
 
 
