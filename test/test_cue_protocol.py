@@ -1,4 +1,4 @@
-"""The protocol of cues: errors as they are said to be, sizes handed on along tracks, the command."""
+"""The protocol of cues: what is drawn, sizes handed on along tracks, the command."""
 
 import json
 
@@ -38,9 +38,7 @@ def figures(models, data):
 
 @pytest.fixture(scope="module")
 def views(data):
-    return fixed_views(
-        read_mocap(data, ["cmu"], "test"), read_human36m_cameras(data, TEST_CAMERAS)
-    )
+    return fixed_views(read_mocap(data, ["cmu"], "test"), read_human36m_cameras(data, TEST_CAMERAS))
 
 
 def test_cameras_stand_where_they_say(views):

@@ -20,6 +20,7 @@ from erd_ros.errors import InputError
 from erd_ros.evaluate.scenes import SCENES, FixedViews, Scene, fixed_views
 from erd_ros.metrics import mpjpe_mm, mrpe_mm, n_mpjpe_mm
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
+from erd_ros.pose import FloatArray
 from erd_ros.runtime import Backend, PoseOutputs
 from erd_ros.runtime.onnx_backend import load
 from erd_ros.skeleton import H36M17
@@ -185,7 +186,7 @@ def _errors(outputs: PoseOutputs, size: Array, scene: Scene) -> dict[str, float]
     }
 
 
-def _within(error: Array, deviation: Array) -> float:
+def _within(error: Array | FloatArray, deviation: FloatArray) -> float:
     return float(100 * (np.abs(error) < deviation).mean())
 
 

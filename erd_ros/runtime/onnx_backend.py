@@ -89,7 +89,7 @@ def _check_graph(session: Any, joints: int, path: Path) -> None:
     inputs = {tensor.name: tensor.shape[1:] for tensor in session.get_inputs()}
     outputs = {tensor.name for tensor in session.get_outputs()}
     expected = {"rays": [joints, 2], "confidence": [joints]}
-    wanted = OUTPUTS
+    wanted: tuple[str, ...] = OUTPUTS
     if "cues" in inputs:
         expected["cues"] = [len(CUES)]
         wanted += OUTPUTS_OF_CUES

@@ -18,8 +18,7 @@ _SURPRISE = 0.01
 
 def distance(model: ErdModel, lifted: Lifted, poses: Tensor, depth: Tensor) -> Tensor:
     """Mean distance of the joints, metres: what MPJPE measures."""
-    mean: Tensor = torch.linalg.vector_norm(lifted.poses - poses, dim=-1).mean()
-    return mean
+    return _distance(lifted.poses, poses)
 
 
 def squared(model: ErdModel, lifted: Lifted, poses: Tensor, depth: Tensor) -> Tensor:
@@ -73,12 +72,17 @@ def _step_error(model: ErdModel, estimate: Estimate, batch: Batch) -> Tensor:
     """Of one step. A pose in sizes is held against the truth at its true size."""
     joints, sized = estimate.joints, estimate.sized
     if sized is None:
-        return torch.linalg.vector_norm(joints - batch.joints, dim=-1).mean()
+        return _distance(joints, batch.joints)
     size = size_of(batch.joints, model.skeleton)
     joints = joints * (size / sized.size)[:, None, None]
-    error: Tensor = torch.linalg.vector_norm(joints - batch.joints, dim=-1).mean()
     view = model.inputs.view(batch.rays, batch.confidence)
-    return error + _SURPRISE * _surprise_of(sized, view, model, batch)
+    of_sizes = _surprise_of(sized, view, model, batch)
+    return _distance(joints, batch.joints) + _SURPRISE * of_sizes
+
+
+def _distance(joints: Tensor, truth: Tensor) -> Tensor:
+    mean: Tensor = torch.linalg.vector_norm(joints - truth, dim=-1).mean()
+    return mean
 
 
 def _surprise_of(sized: Sized, view: View, model: ErdModel, batch: Batch) -> Tensor:
