@@ -15,9 +15,10 @@ from onnx import helper
 from torch import Tensor, nn
 
 from erd_ros.artifact import METADATA_KEY, Artifact
+from erd_ros.cues import Cues
 from erd_ros.errors import ArtifactError
 from erd_ros.models.checkpoint import load_model, write_atomically
-from erd_ros.models.erd import ErdModel, reprojection_error
+from erd_ros.models.erd import ErdModel, what_is_sure
 from erd_ros.pose import FloatArray
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
@@ -25,8 +26,8 @@ IR_VERSION = 8  # of the ONNX release that brought opset 17; older runtimes refu
 LARGEST_DIFFERENCE = 1e-5  # metres, PyTorch against ONNX Runtime
 LARGEST_FILE = 20_000_000  # bytes
 _BATCH_SIZES = (1, 2, 7, 64)
-_INPUTS = ("rays", "confidence")
-_OUTPUTS = ("joints", "root", "residual")
+_INPUTS = ("rays", "confidence", "cues")  # the last where the root comes from cues
+_OUTPUTS = ("joints", "root", "residual", "size", "sigma")  # the last two likewise
 
 
 class _Exported(nn.Module):
@@ -36,17 +37,20 @@ class _Exported(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, rays: Tensor, confidence: Tensor) -> tuple[Tensor, ...]:
-        trajectory = self.model.trajectory(rays, confidence)
+    def forward(
+        self, rays: Tensor, confidence: Tensor, cues: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        trajectory = self.model.trajectory(rays, confidence, cues=cues)
         steps = [value for step in trajectory for value in (step.joints, step.root)]
-        return (*steps, reprojection_error(trajectory[-1], rays, confidence))
+        return (*steps, *what_is_sure(trajectory[-1], rays, confidence))
 
 
 def export(checkpoint: Path, out: Path) -> dict[str, float]:
     """Write a checkpoint as ONNX; returns the file's bytes and the largest difference, metres.
 
-    The outputs are ``joints``, ``root`` and ``residual``; the estimates of the steps stay inside
-    as values named ``joints_step_0`` (the lifter alone) to ``joints_step_K``, ``root_step_...``.
+    The outputs are ``joints``, ``root`` and ``residual``, and ``size`` and ``sigma`` of a model
+    that takes ``cues``; the estimates of the steps stay inside as values named ``joints_step_0``
+    (the lifter alone) to ``joints_step_K``, ``root_step_...``.
     Raises ArtifactError, and writes nothing, unless ONNX Runtime's poses equal PyTorch's.
     """
     model, artifact = load_model(checkpoint)
@@ -76,18 +80,20 @@ def largest_difference(model: ErdModel, content: bytes) -> float:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     largest = 0.0
     for seed, size in enumerate(_BATCH_SIZES):
-        rays, confidence = _people(model, size, seed)
+        people = _people(model, size, seed)
         with torch.no_grad():
-            expected = model(torch.from_numpy(rays), torch.from_numpy(confidence))
-        given = session.run(_OUTPUTS[:2], {"rays": rays, "confidence": confidence})
+            expected = model(*map(torch.from_numpy, people))
+        given = session.run(_OUTPUTS[:2], dict(zip(_INPUTS, people, strict=False)))
         for one, other in zip(expected, given, strict=False):  # the residual is not metres
             # NaN must count as a difference: np.max hands it on.
             largest = float(np.max([largest, np.abs(one.numpy() - other).max()]))
     return largest
 
 
-def _people(model: ErdModel, size: int, seed: int) -> tuple[FloatArray, FloatArray]:
-    """Rays and confidence of people about the mean pose, 2 to 6 m away, a fifth of joints missing.
+def _people(model: ErdModel, size: int, seed: int) -> tuple[FloatArray, ...]:
+    """Rays, confidence and, where the model takes them, cues of people about the mean pose.
+
+    They are 2 to 6 m away, and a fifth of their joints is missing.
 
     Keypoints at random would not do: they are no person's, and the root of what a network makes of
     them is so ill determined that the rounding of float32 alone moves it by more than is allowed.
@@ -102,7 +108,18 @@ def _people(model: ErdModel, size: int, seed: int) -> tuple[FloatArray, FloatArr
     confidence = generator.uniform(0.3, 1, (size, joints))
     confidence[generator.random((size, joints)) < 0.2] = 0
     rays[confidence == 0] = np.nan
-    return rays.astype(np.float32), confidence.astype(np.float32)
+    people = rays.astype(np.float32), confidence.astype(np.float32)
+    return (*people, _cues(root[:, 2], generator)) if model.sizings else people
+
+
+def _cues(depth: FloatArray, generator: np.random.Generator) -> FloatArray:
+    """Cues that are right, each absent for a third of the people."""
+    rows = []
+    for one in depth:
+        size, height, pelvis = np.where(generator.random(3) < 1 / 3, np.inf, 0.05)
+        cues = Cues(1.6, size, (0.0, -1.0, 0.0), 0.9, height, 0.01, float(one), pelvis)
+        rows.append(cues.row())
+    return np.stack(rows)
 
 
 def _to_onnx(model: ErdModel) -> onnx.ModelProto:
@@ -115,9 +132,9 @@ def _to_onnx(model: ErdModel) -> onnx.ModelProto:
         program = torch.onnx.export(
             _Exported(model).eval(),
             example,
-            input_names=list(_INPUTS),
-            output_names=[*names, "residual"],
-            dynamic_shapes=({0: batch}, {0: batch}),
+            input_names=list(_INPUTS[: len(example)]),
+            output_names=[*names, *_OUTPUTS[2 : 5 if model.sizings else 3]],
+            dynamic_shapes=({0: batch},) * len(example),
             opset_version=OPSET,
             dynamo=True,
             optimize=True,
@@ -143,7 +160,7 @@ def _with_contract(proto: onnx.ModelProto, artifact: Artifact) -> onnx.ModelProt
         info for name, info in kinds.items() if name not in _OUTPUTS and name not in kept
     )
     del graph.output[:]
-    graph.output.extend(kinds[name] for name in _OUTPUTS)
+    graph.output.extend(kinds[name] for name in _OUTPUTS if name in kinds)
     del proto.metadata_props[:]
     helper.set_model_props(proto, {METADATA_KEY: artifact.to_json()})
     # The exporter notes where in the sources things come from: paths of this machine, in fields

@@ -5,7 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 from tiny_onnx import FIGURE, people, write_tiny_onnx
+from untrained import write_models
 
+from erd_ros.cues import Cues
 from erd_ros.errors import BackendError, InputError
 from erd_ros.runtime import BACKENDS, load
 from erd_ros.skeleton import H36M17
@@ -157,3 +159,75 @@ def test_the_tiny_graph_gives_its_known_answer(tmp_path):
     np.testing.assert_allclose(outputs.joints, np.broadcast_to(FIGURE, (5, 17, 3)))
     ones = np.ones((5, 1), np.float32)
     np.testing.assert_allclose(outputs.root, 4 * np.concatenate([rays[:, 0], ones], 1), rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def files_with_cues(tmp_path_factory):
+    pytest.importorskip("torch", reason="PyTorch is not installed: nothing to export")
+    return write_models(tmp_path_factory.mktemp("cues"), root="cues")
+
+
+@pytest.fixture(params=BACKENDS)
+def with_cues(request, files_with_cues):
+    return load(files_with_cues[request.param])
+
+
+def cues_of(persons, **values):
+    return np.tile(Cues(**values).row(), (persons, 1))
+
+
+def test_absent_cues_are_as_none(with_cues):
+    rays, confidence = people(4)
+    assert with_cues.takes_cues
+    none = with_cues(rays, confidence)
+    assert_equal(with_cues(rays, confidence, cues_of(4, size=3.0, depth=9.0)), none, atol=0)
+    assert none.size.shape == (4, 2)
+    assert none.sigma.shape == (4,)
+    assert (none.sigma > 0).all()
+
+
+def test_a_known_depth_decides_it(with_cues):
+    rays, confidence = people(4)
+    near, far = (
+        with_cues(rays, confidence, cues_of(4, depth=depth, depth_deviation=1e-3))
+        for depth in (2.0, 4.0)
+    )
+    np.testing.assert_allclose(near.root[:, 2], 2, atol=0.01)
+    np.testing.assert_allclose(far.root[:, 2], 4, atol=0.01)
+    assert (far.size[:, 0] > near.size[:, 0]).all()
+
+
+def test_backends_agree_about_cues(files_with_cues):
+    rays, confidence = people(7)
+    cues = cues_of(7, size=1.5, size_deviation=0.02, camera_height_deviation=0.02)
+    one, other = (load(file)(rays, confidence, cues) for file in files_with_cues.values())
+    assert_equal(one, other, atol=1e-5)
+    np.testing.assert_allclose(one.size, other.size, atol=1e-5)
+    np.testing.assert_allclose(one.sigma, other.sigma, atol=1e-5)
+
+
+def test_nobody_has_no_size(with_cues):
+    nobody = with_cues(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros((0, 10)))
+    assert nobody.size.shape == (0, 2)
+    assert nobody.sigma.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda cues: cues[:1], r"shape \(1, 10\), expected \(2, 10\)"),
+        (lambda cues: np.where(np.isinf(cues), -1, cues), "variance is negative or NaN"),
+        (lambda cues: np.where(np.isinf(cues), np.nan, cues), "variance is negative or NaN"),
+        (lambda cues: np.where(cues == 3, np.nan, cues), "value is not finite"),
+    ],
+)
+def test_cues_that_mean_nothing_are_refused(with_cues, change, message):
+    with pytest.raises(InputError, match=message):
+        with_cues(*people(2), change(cues_of(2)))
+
+
+def test_a_model_without_cues_refuses_them(backend):
+    assert not backend.takes_cues
+    assert backend(*people(2)).size is None
+    with pytest.raises(InputError, match="takes no cues"):
+        backend(*people(2), cues_of(2))

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "layouts", "skeleton", "pose", "artifact"}
+CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact"}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "layouts": set(),
     "skeleton": {"errors", "layouts"},
     "pose": {"errors", "skeleton"},
+    "cues": {"errors", "pose"},
     "artifact": {"errors", "skeleton"},
     "geometry": CORE,
     "mocap": CORE,

@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 
 from erd_ros.data.batches import Batch
 from erd_ros.models.inputs import InputConfig
+from erd_ros.models.sizing import no_cues
 from erd_ros.train.losses import LOSSES, lifter_loss, step_loss
 
 CAMERA = InputConfig("camera", "person", ("location", "scale"), confidence=False)
@@ -16,7 +17,7 @@ CAMERA = InputConfig("camera", "person", ("location", "scale"), confidence=False
 @pytest.fixture
 def batch():
     rays, confidence, joints, root = everyone(6, seed=3)
-    return Batch(rays, confidence, joints, root)
+    return Batch(rays, confidence, joints, root, no_cues(6, rays))
 
 
 @torch.no_grad()

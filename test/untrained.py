@@ -8,7 +8,7 @@ from erd_ros.artifact import Artifact
 from erd_ros.skeleton import H36M17
 
 
-def write_models(folder):
+def write_models(folder, root="perspective"):
     """One model as a file for each backend, by suffix; without PyTorch, the tiny graph."""
     onnx_file = folder / "model.onnx"
     if importlib.util.find_spec("torch") is None:
@@ -16,14 +16,14 @@ def write_models(folder):
     from erd_ros.export import export
     from erd_ros.models.checkpoint import save_model
 
-    model, artifact = untrained_model()
+    model, artifact = untrained_model(root)
     checkpoint = folder / "model.safetensors"
     save_model(checkpoint, model, artifact)
     export(checkpoint, onnx_file)
     return {".onnx": onnx_file, ".safetensors": checkpoint}
 
 
-def untrained_model():
+def untrained_model(root="perspective"):
     """Random weights around the tiny model's figure: poses that differ, at sensible depths."""
     import torch
 
@@ -33,7 +33,10 @@ def untrained_model():
 
     torch.manual_seed(0)
     config = ModelConfig(
-        lifter_size=LifterConfig(width=64, blocks=1), steps=2, regressor_size=RegressorConfig(32)
+        lifter_size=LifterConfig(width=64, blocks=1),
+        steps=2,
+        regressor_size=RegressorConfig(32),
+        root=root,
     )
     model = ErdModel(H36M17, config)
     for module in model.modules():
@@ -43,5 +46,9 @@ def untrained_model():
     for regressor in model.regressors:
         torch.nn.init.normal_(regressor.network[-1].weight, std=0.1)
     model.pose_mean.copy_(torch.from_numpy(FIGURE)[None])
+    if model.sizings:
+        # In sizes, and where a joint would be relative to itself the logarithms of size and sigma.
+        model.pose_mean.div_(1.6)
+        model.pose_mean[0, 0] = torch.tensor([0.5, -3.0, 0.0])
     model.pose_deviation.fill_(0.05)
     return model.eval(), Artifact("untrained", H36M17, 2)

@@ -6,7 +6,7 @@ from pathlib import Path
 from erd_ros.commands.train import add_data
 from erd_ros.errors import InputError
 
-PROTOCOLS = ("studio", "robot")
+PROTOCOLS = ("studio", "robot", "cues")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=PROTOCOLS,
         default="studio",
         help="studio: before Human3.6M's cameras; robot: before robots' cameras, as detectors of "
-        "six layouts see people, joints missing (default: %(default)s)",
+        "six layouts see people, joints missing; cues: the studio again, with what else a robot "
+        "may know, for models that take it (default: %(default)s)",
     )
     parser.add_argument(
         "--beside",
@@ -56,13 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
+    if arguments.protocol != "studio":
+        _check_no_studio(arguments)
     if arguments.protocol == "robot":
-        _check_robot(arguments)
         _robot(arguments)
         return
     if arguments.beside:
         raise InputError("--beside shows models under --protocol robot; add that, or leave it out")
-    _studio(arguments)
+    _cues(arguments) if arguments.protocol == "cues" else _studio(arguments)
 
 
 def _studio(arguments: argparse.Namespace) -> None:
@@ -100,13 +102,29 @@ def _robot(arguments: argparse.Namespace) -> None:
         replace_section(arguments.markdown, SECTION, markdown(figures, command()))
 
 
+def _cues(arguments: argparse.Namespace) -> None:
+    from erd_ros.evaluate.cue_present import SECTION, markdown, print_tables
+    from erd_ros.evaluate.cue_protocol import evaluate_cues
+    from erd_ros.report import command, replace_section, write_json
+
+    model = _model(arguments)
+    figures = evaluate_cues(
+        model, arguments.data, arguments.sources, arguments.split, arguments.seed
+    )
+    print_tables(figures)
+    if arguments.json:
+        write_json(arguments.json, figures, seed=arguments.seed)
+    if arguments.markdown:
+        replace_section(arguments.markdown, SECTION, markdown(figures, model, command()))
+
+
 def _model(arguments: argparse.Namespace) -> Path:
     from erd_ros.runtime import DEFAULT_MODEL
 
     return arguments.model or DEFAULT_MODEL
 
 
-def _check_robot(arguments: argparse.Namespace) -> None:
+def _check_no_studio(arguments: argparse.Namespace) -> None:
     for option in ("by", "plot"):
         if getattr(arguments, option):
             raise InputError(f"--{option} goes with --protocol studio; leave it out")

@@ -1,8 +1,7 @@
 """Training batches: motion capture, turned, scaled and mirrored, before virtual cameras."""
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import torch
 from torch import Generator, Tensor
 
 from erd_ros.data import error_model
+from erd_ros.data.bodies import augmented
 from erd_ros.data.cameras import CameraConfig, Views, robot_views, studio_views
+from erd_ros.data.cues import CueConfig, draw_cues
 from erd_ros.data.detector import detect_pixels
 from erd_ros.data.keypoints import KeypointConfig, detect
 from erd_ros.data.layout_keypoints import LayoutConfig, detect_in_layouts
@@ -29,10 +30,12 @@ class SimulationConfig:
     """How motion capture becomes what a detector sees.
 
     detector       name in ``DETECTORS``
+    cues           what a robot knows besides, for models whose root is "cues"
     error_model    JSON file of `erd data fit-errors`, for the detector "error_model"
     keep_place     persons stay where they are in their clip, whose mean place is the studio's
                    middle, rather than each in the middle; for the studio's cameras alone
     person_scale   persons are made larger or smaller by up to this fraction
+    bone_scale     each bone is made longer or shorter by up to this fraction, left as right
     fixed_samples  draw so many samples once and train on them again and again, as a data set
                    recorded with its detections has them; 0 draws anew for every step
     """
@@ -41,9 +44,11 @@ class SimulationConfig:
     detector: str = "robot"
     keypoints: KeypointConfig = field(default_factory=KeypointConfig)
     layouts: LayoutConfig = field(default_factory=LayoutConfig)
+    cues: CueConfig = field(default_factory=CueConfig)
     error_model: str = ""
     keep_place: bool = False
     person_scale: float = 0.05
+    bone_scale: float = 0.0
     fixed_samples: int = 0
 
     def __post_init__(self) -> None:
@@ -61,6 +66,9 @@ class SimulationConfig:
                 f"keep_place with robot_share {self.cameras.robot_share}: cameras of robots look "
                 "at persons in the middle; set one of the two to 0"
             )
+        for name in ("person_scale", "bone_scale"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 0 up to 1")
         if self.fixed_samples < 0:
             raise InputError(f"fixed_samples is {self.fixed_samples}, expected 0 (none) or more")
 
@@ -71,17 +79,21 @@ class Batch:
 
     joints  (B, J, 3) metres, relative to the root, camera frame
     root    (B, 3) metres, camera frame
+    cues    (B, C) what a robot knows besides (``cues.py``)
     """
 
     rays: Tensor
     confidence: Tensor
     joints: Tensor
     root: Tensor
+    cues: Tensor
 
     def __getitem__(self, chosen: Tensor) -> "Batch":
-        return Batch(
-            self.rays[chosen], self.confidence[chosen], self.joints[chosen], self.root[chosen]
-        )
+        return Batch(*(getattr(self, one.name)[chosen] for one in fields(self)))
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on another device."""
+        return Batch(*(getattr(self, one.name).to(device) for one in fields(self)))
 
 
 class Simulation:
@@ -124,7 +136,9 @@ class Simulation:
     def _draw(self, size: int, generator: Generator) -> Batch:
         config = self._config
         frames = torch.randint(len(self._positions), (size,), generator=generator)
-        persons = _augmented(self._positions[frames], config.person_scale, generator)
+        persons = augmented(
+            self._positions[frames], config.person_scale, config.bone_scale, generator
+        )
         by_robot = round(size * config.cameras.robot_share)
         views = _together(
             robot_views(persons[:by_robot], config.cameras, generator),
@@ -132,7 +146,8 @@ class Simulation:
         )
         rays, confidence = self._detector(views, generator)
         points, root = views.points_in_camera, views.points_in_camera[:, 0]
-        return Batch(rays, confidence, points - root[:, None], root)
+        cues = draw_cues(views, config.cues, generator)
+        return Batch(rays, confidence, points - root[:, None], root, cues)
 
 
 @lru_cache(maxsize=2)
@@ -158,10 +173,8 @@ def _in_the_middle(mocap: Mocap) -> FloatArray:
 
 
 def _together(one: Views, other: Views) -> Views:
-    return Views(
-        torch.cat([one.points_in_camera, other.points_in_camera]),
-        torch.cat([one.half_image, other.half_image]),
-    )
+    names = [part.name for part in fields(Views)]
+    return Views(*(torch.cat([getattr(one, name), getattr(other, name)]) for name in names))
 
 
 def _exact(views: Views, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -214,23 +227,3 @@ DETECTORS: dict[str, Callable[[SimulationConfig], Detector]] = {
     "error_model": _error_model,
     "layouts": _layouts,
 }
-
-
-def _augmented(persons: Tensor, person_scale: float, generator: Generator) -> Tensor:
-    """Persons (B, J, 3) turned about the vertical at 0, scaled, half of them mirrored."""
-    size = len(persons)
-    mirror = (torch.rand((size, 1, 1), generator=generator) < 0.5).expand_as(persons)
-    mirrored = persons[:, list(H36M17.flip)] * torch.tensor([-1.0, 1.0, 1.0])
-    persons = torch.where(mirror, mirrored, persons)
-    scale = 1 + person_scale * (2 * torch.rand((size, 1, 1), generator=generator) - 1)
-    angle = 2 * math.pi * torch.rand((size,), generator=generator)
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(size)
-    turn = torch.stack(
-        [
-            torch.stack([cos, -sin, zero], -1),
-            torch.stack([sin, cos, zero], -1),
-            torch.stack([zero, zero, zero + 1], -1),
-        ],
-        1,
-    )
-    return scale * (persons @ turn.transpose(1, 2))

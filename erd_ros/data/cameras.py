@@ -51,10 +51,14 @@ class Views:
 
     points_in_camera  (B, J, 3) metres
     half_image        (B, 2) half width and height of the image in normalised image coordinates
+    up                (B, 3) away from the ground, unit vectors in the camera frame
+    camera_height     (B,) metres above the ground; NaN where persons do not stand on it
     """
 
     points_in_camera: Tensor
     half_image: Tensor
+    up: Tensor
+    camera_height: Tensor
 
 
 def studio_views(
@@ -70,10 +74,13 @@ def studio_views(
     place[:, 2] = 0
     in_camera = (points + place[:, None]) @ rotation.transpose(1, 2) + translation[:, None]
     angles = torch.randn((persons, 3), generator=generator) * math.radians(config.studio_jitter)
-    in_camera = in_camera @ _euler(angles).transpose(1, 2)
+    turn = _euler(angles)
+    in_camera = in_camera @ turn.transpose(1, 2)
     focal_length = torch.as_tensor(cameras.focal_length, dtype=points.dtype)[chosen]
     half_image = (500 / focal_length)[:, None].expand(-1, 2)  # the images are 1000 pixels wide
-    return Views(_pushed_away(in_camera), half_image)
+    up = (turn @ rotation[:, :, 2:]).squeeze(-1)
+    camera_height = -(rotation[:, :, 2] * translation).sum(-1)
+    return _views(in_camera, half_image, up, camera_height)
 
 
 def robot_views(points: Tensor, config: CameraConfig, generator: Generator) -> Views:
@@ -105,7 +112,7 @@ def robot_views(points: Tensor, config: CameraConfig, generator: Generator) -> V
     seen_from = points + torch.stack([zero, distance, -height], -1)[:, None]
     level = torch.stack([seen_from[..., 0], -seen_from[..., 2], seen_from[..., 1]], -1)
     rotation = _euler(torch.stack([-pitch, aside[:, 0], roll], -1))
-    return Views(_pushed_away(level @ rotation.transpose(1, 2)), half_image)
+    return _views(level @ rotation.transpose(1, 2), half_image, -rotation[:, :, 1], height)
 
 
 def _uniform(generator: Generator, like: Tensor) -> Callable[..., Tensor]:
@@ -130,9 +137,10 @@ def _axis_rotation(axis: int, angle: Tensor) -> Tensor:
     return rotation
 
 
-def _pushed_away(points_in_camera: Tensor) -> Tensor:
-    """Move persons along z until none of their joints is nearer than the bound."""
-    missing = (_NEAREST - points_in_camera[..., 2].amin(1)).clamp(min=0)
-    moved = points_in_camera.clone()
+def _views(points: Tensor, half_image: Tensor, up: Tensor, camera_height: Tensor) -> Views:
+    """Persons moved along z until none of their joints is nearer than the bound."""
+    missing = (_NEAREST - points[..., 2].amin(1)).clamp(min=0)
+    moved = points.clone()
     moved[..., 2] += missing[:, None]
-    return moved
+    nowhere = torch.full_like(camera_height, torch.nan)
+    return Views(moved, half_image, up, torch.where(missing > 0, nowhere, camera_height))

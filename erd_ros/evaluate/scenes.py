@@ -26,6 +26,9 @@ class FixedViews:
     points_in_camera  (F, J, 3) metres
     source            (F,) index of the source of motion capture
     action            (F,) index of the action, as the motion capture counts them
+    track             (F,) number of the clip's and camera's own: frames of one person in turn
+    up                (F, 3) away from the ground, camera frame
+    camera_height     (F,) metres above the ground
     camera_names      of the C cameras, taken in turn
     left_out          poses that came too near a camera or lack a joint
     """
@@ -33,6 +36,9 @@ class FixedViews:
     points_in_camera: NDArray[np.float64]
     source: NDArray[np.int64]
     action: NDArray[np.int64]
+    track: NDArray[np.int64]
+    up: NDArray[np.float64]
+    camera_height: NDArray[np.float64]
     camera_names: tuple[str, ...]
     left_out: int
 
@@ -63,8 +69,16 @@ def fixed_views(mocap: Mocap, cameras: CameraPoses) -> FixedViews:
             f"none of {len(mocap)} poses has all {len(H36M17)} joints and {_NEAREST} m of room "
             f"before the cameras; choose other sources than {', '.join(mocap.sources)}"
         )
+    up = rotation[:, :, 2]
     return FixedViews(
-        points[kept], mocap.source[kept], mocap.action[kept], cameras.names, int((~kept).sum())
+        points[kept],
+        mocap.source[kept],
+        mocap.action[kept],
+        (mocap.clip * len(cameras.names) + camera)[kept],
+        up[kept],
+        -(up * translation).sum(-1)[kept],
+        cameras.names,
+        int((~kept).sum()),
     )
 
 

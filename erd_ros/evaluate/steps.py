@@ -11,6 +11,8 @@ from erd_ros.artifact import Artifact
 from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.metrics import Array
 from erd_ros.pose import FloatArray
+from erd_ros.runtime import check_cues
+from erd_ros.runtime.onnx_backend import INPUTS
 
 try:
     import onnx
@@ -30,13 +32,22 @@ class StepModel:
         self._session = session
         self.info = info
         self.sha256 = sha256
+        self.takes_cues = len(session.get_inputs()) == len(INPUTS)
 
-    def __call__(self, rays: FloatArray, confidence: FloatArray) -> list[tuple[Array, Array]]:
-        """Joints (N, J, 3) relative to the root and root (N, 3) of every step, metres; N > 0."""
+    def __call__(
+        self, rays: FloatArray, confidence: FloatArray, cues: FloatArray | None = None
+    ) -> list[tuple[Array, Array]]:
+        """Joints (N, J, 3) relative to the root and root (N, 3) of every step, metres; N > 0.
+
+        cues  (N, C) for a model that takes them; it does without where none are given
+        """
         parts = []
         for first in range(0, len(rays), _BATCH):
             some = slice(first, first + _BATCH)
-            inputs = {"rays": rays[some], "confidence": confidence[some]}
+            known = check_cues(cues, len(rays), self.takes_cues)
+            inputs = dict(
+                zip(INPUTS, (one[some] for one in (rays, confidence, *known)), strict=False)
+            )
             parts.append(self._session.run(_step_names(self.info.steps), inputs))
         values: list[Array] = [
             np.concatenate(of_batches) for of_batches in zip(*parts, strict=True)

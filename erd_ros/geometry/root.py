@@ -17,15 +17,12 @@ from erd_ros.errors import InputError
 _SMALLEST_SPREAD = 1e-12
 
 
-def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
-    """Weighted least-squares root (x, y, z), each (...), in the frame of the rays.
+def root_line(rays: Any, joints: Any, weights: Any) -> tuple[tuple[Any, Any], tuple[Any, Any], Any]:
+    """The roots that fit best, one for each depth, and the depth that fits best of all.
 
-    rays     (..., J, 2) normalised image coordinates, finite
-    joints   (..., J, 3) metres, relative to the root
-    weights  (..., J) of the squared residuals, not negative
-
-    NumPy arrays and torch tensors alike, of any precision: only operations that both have. Without
-    weight anywhere, or with one joint alone, nothing determines the depth and it is 0.
+    Returns offset (x, y), slope (x, y) and depth, each (...); arguments of ``solve_root``. At depth
+    z the root is ``(offset + z slope, z)``. Joints s times as large have s times the offset and s
+    times the depth, and the same slope.
     """
     x, y = rays[..., 0], rays[..., 1]
     right_x = x * joints[..., 2] - joints[..., 0]
@@ -43,7 +40,21 @@ def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
         )
     ).sum(-1)
     depth = -covariance / spread.clip(min=_SMALLEST_SPREAD)
-    return mean_right_x + mean_x * depth, mean_right_y + mean_y * depth, depth
+    return (mean_right_x, mean_right_y), (mean_x, mean_y), depth
+
+
+def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Weighted least-squares root (x, y, z), each (...), in the frame of the rays.
+
+    rays     (..., J, 2) normalised image coordinates, finite
+    joints   (..., J, 3) metres, relative to the root
+    weights  (..., J) of the squared residuals, not negative
+
+    NumPy arrays and torch tensors alike, of any precision: only operations that both have. Without
+    weight anywhere, or with one joint alone, nothing determines the depth and it is 0.
+    """
+    (x, y), (slope_x, slope_y), depth = root_line(rays, joints, weights)
+    return x + slope_x * depth, y + slope_y * depth, depth
 
 
 def solve_root_weak_perspective(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:

@@ -11,6 +11,8 @@ ROOTS = {
     "given": "the true root is an input, in training and evaluation (ERD paper, GTRoot)",
     "perspective": "least squares of the perspective projection (ERD paper 3.3, EstRoot)",
     "weak_perspective": "closed form of the weak-perspective projection (Mehta et al. 2017)",
+    "cues": "size and root together, of poses in sizes: keypoints, the lifter's guess of the size "
+    "and what else a robot knows (cues.py)",
     "learned": "canonical depth from the lifter (AbsPoseLifter eqs. 5 and 6)",
 }
 # Lifters that read a vector rather than features of joints: what PCA leaves.

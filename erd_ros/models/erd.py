@@ -17,6 +17,7 @@ from erd_ros.models.config import ModelConfig
 from erd_ros.models.inputs import Inputs
 from erd_ros.models.lifters import LIFTERS
 from erd_ros.models.linear import LifterShape, ResidualRegressor
+from erd_ros.models.sizing import Prior, Sized, Sizing, no_cues, size_of
 from erd_ros.models.view import View
 from erd_ros.skeleton import Skeleton
 
@@ -28,10 +29,14 @@ _SMALLEST_DEVIATION = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A pose after one step: joints (N, J, 3) relative to the root, root (N, 3); metres."""
+    """A pose after one step: joints (N, J, 3) relative to the root, root (N, 3); metres.
+
+    sized  the person's size and the variances, of models whose root comes from cues
+    """
 
     joints: Tensor
     root: Tensor
+    sized: Sized | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +46,13 @@ class Lifted:
     poses   (N, R, J, 3) joints relative to each of the R joints of ``ModelConfig.relative_to``
     joints  (N, J, 3) relative to the root: the mean of the poses
     depth   (N,) of the root, canonical (AbsPoseLifter 3.1); of use where it was trained
+    prior   of the person's size; of use where the root comes from cues: poses are in sizes then
     """
 
     poses: Tensor
     joints: Tensor
     depth: Tensor
+    prior: Prior
 
 
 class ErdModel(nn.Module):
@@ -78,10 +85,12 @@ class ErdModel(nn.Module):
             )
         self.inputs = Inputs(joints, config.inputs)
         self.lifter = LIFTERS[config.lifter](self.lifter_shape(), config.lifter_size)
-        features = self.inputs.regressor_size(config.feature)
+        features = self.inputs.regressor_size(config.feature) + 2 * (config.root == "cues")
         self.regressors = nn.ModuleList(
             ResidualRegressor(features, joints, config.regressor_size) for _ in range(config.steps)
         )
+        sizings = config.steps + 1 if config.root == "cues" else 0
+        self.sizings = nn.ModuleList(Sizing(skeleton) for _ in range(sizings))
         self.register_buffer("pose_mean", torch.zeros(len(self.relative_to), joints, 3))
         self.register_buffer("pose_deviation", torch.ones(len(self.relative_to), joints, 3))
         self.register_buffer("increment_deviation", torch.full((joints, 3), 0.05))
@@ -105,14 +114,25 @@ class ErdModel(nn.Module):
         view = self.inputs.view(rays, confidence)
         self.inputs.set_statistics(view)
         poses = self.relative_poses(view, joints)
-        # A joint relative to itself says nothing: the root's place holds its depth.
+        # A joint relative to itself says nothing: the root's place holds its depth, and the
+        # logarithms of the size and of its deviation.
         poses[:, 0, 0, 2] = view.from_camera(root[:, None])[:, 0, 2]
+        if self.sizings:
+            poses[:, 0, 0, 0] = size_of(joints, self.skeleton).log()
         self.pose_mean.copy_(poses.mean(0))
         self.pose_deviation.copy_(poses.std(0).clamp(min=_SMALLEST_DEVIATION))
+        if self.sizings:
+            self.pose_mean[0, 0, 1] = self.pose_deviation[0, 0, 0].log()
+            self.pose_deviation[0, 0, 1] = 1
 
     def relative_poses(self, view: View, joints_in_camera: Tensor) -> Tensor:
-        """Poses (N, R, J, 3) in the view, relative to each joint of ``relative_to``."""
+        """Poses (N, R, J, 3) in the view, relative to each joint of ``relative_to``.
+
+        In metres, or in sizes where the root comes from cues.
+        """
         joints = view.from_camera(joints_in_camera)
+        if self.sizings:
+            joints = joints / size_of(joints, self.skeleton)[:, None, None]
         return joints[:, None] - joints[:, self.relative_to][:, :, None]
 
     def with_steps(self, steps: int) -> "ErdModel":
@@ -122,10 +142,16 @@ class ErdModel(nn.Module):
         model.load_state_dict({k: v for k, v in self.state_dict().items() if k in kept})
         return model.eval()
 
-    def forward(self, rays: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Joints (N, J, 3), root (N, 3) and residual (N, J) after the last step."""
-        *_, last = self.trajectory(rays, confidence)
-        return last.joints, last.root, reprojection_error(last, rays, confidence)
+    def forward(
+        self, rays: Tensor, confidence: Tensor, cues: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Joints (N, J, 3), root (N, 3) and residual (N, J) after the last step.
+
+        Where the root comes from cues: then size (N, 2) with its deviation, and sigma (N,), the
+        deviation of the root along the ray; metres.
+        """
+        *_, last = self.trajectory(rays, confidence, cues=cues)
+        return last.joints, last.root, *what_is_sure(last, rays, confidence)
 
     def trajectory(
         self,
@@ -133,11 +159,13 @@ class ErdModel(nn.Module):
         confidence: Tensor,
         steps: int | None = None,
         root: Tensor | None = None,
+        cues: Tensor | None = None,
     ) -> list[Estimate]:
         """Every step's estimate in the camera frame; the first is the lifter's alone.
 
         steps   stop after so many regressors; all where not given
         root    (N, 3) the true root in the camera, for models whose root is "given"
+        cues    (N, C) what else is known (``cues.py``), for models whose root is "cues"
         Whatever stands in ``rays`` where confidence is 0, NaN included, has no influence.
         Raises InputError when a model needs the true root and there is none.
         """
@@ -147,8 +175,10 @@ class ErdModel(nn.Module):
         given = None if root is None else view.from_camera(root[:, None]).squeeze(1)
         wanted = None if steps is None else steps + 1
         return [
-            Estimate(view.to_camera(joints), view.to_camera(solved[:, None]).squeeze(1))
-            for joints, solved in islice(self._descend(view, given), wanted)
+            Estimate(
+                view.to_camera(one.joints), view.to_camera(one.root[:, None]).squeeze(1), one.sized
+            )
+            for one in islice(self._descend(view, given, cues), wanted)
         ]
 
     def lift(self, view: View) -> Lifted:
@@ -158,34 +188,63 @@ class ErdModel(nn.Module):
             pose = self.lifter(features, context).float()
         several = pose.unflatten(-1, (len(self.relative_to), 3)).transpose(1, 2)
         poses = several * self.pose_deviation + self.pose_mean
-        depth, poses = poses[:, 0, 0, 2], poses * self.not_itself
+        log_size, log_deviation, depth = poses[:, 0, 0].unbind(-1)
+        poses = poses * self.not_itself
         # A sum: ONNX's mean has an axis that opset 17 writes otherwise than the exporter does.
         joints = (poses - poses[:, :, :1]).sum(1) / len(self.relative_to)
-        return Lifted(poses, joints, depth)
+        return Lifted(poses, joints, depth, Prior.of(log_size, log_deviation))
 
-    def _descend(self, view: View, given: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Joints and root of every step, in the view's frame (ERD paper eqs. 2 to 5)."""
+    def _descend(self, view: View, given: Tensor | None, cues: Tensor | None) -> Iterator[Estimate]:
+        """Every step's estimate in the view's frame (ERD paper eqs. 2 to 5)."""
         lifted = self.lift(view)
-        joints = lifted.joints
-        root = self._root(view, lifted, joints, given)
-        yield joints, root
-        for regressor in self.regressors:
-            projected = _project(joints, root)
+        pose = lifted.joints
+        solve = self._from_cues if self.sizings else self._metric
+        known = cues if self.sizings else given
+        estimate = solve(0, view, lifted, pose, known)
+        yield estimate
+        for step, regressor in enumerate(self.regressors, start=1):
+            projected = _project(estimate.joints, estimate.root)
             features = self.inputs.of_regressor(self.config.feature, view, projected)
+            if estimate.sized is not None:
+                features = torch.cat([features, _certainty(estimate.sized)], -1)
             with self.in_networks():
                 increment = regressor(features).float()
-            joints = joints + _relative_to_root(increment * self.increment_deviation)
+            pose = pose + _relative_to_root(increment * self.increment_deviation)
             if self.config.root_every_step:
-                root = self._root(view, lifted, joints, given)
-            yield joints, root
+                estimate = solve(step, view, lifted, pose, known)
+            else:
+                estimate = replace(estimate, joints=pose)
+            yield estimate
 
-    def _root(self, view: View, lifted: Lifted, joints: Tensor, given: Tensor | None) -> Tensor:
+    def _metric(
+        self, step: int, view: View, lifted: Lifted, pose: Tensor, given: Tensor | None
+    ) -> Estimate:
+        """A pose in metres with the root that fits it, or with the given one."""
         if self.config.root == "given":
             assert given is not None  # trajectory sees to it
-            return given
+            return Estimate(pose, given)
         if self.config.root == "learned":
-            return torch.stack(root_from_depth(view.rays[:, 0], lifted.depth), -1)
-        return torch.stack(ROOT_SOLVERS[self.config.root](view.rays, joints, view.confidence), -1)
+            return Estimate(pose, torch.stack(root_from_depth(view.rays[:, 0], lifted.depth), -1))
+        solver = ROOT_SOLVERS[self.config.root]
+        return Estimate(pose, torch.stack(solver(view.rays, pose, view.confidence), -1))
+
+    def _from_cues(
+        self, step: int, view: View, lifted: Lifted, pose: Tensor, cues: Tensor | None
+    ) -> Estimate:
+        """A pose in sizes brought to metres, and its root."""
+        cues = no_cues(pose.shape[0], pose) if cues is None else cues
+        sized = self.sizings[step](view, pose, lifted.prior, cues)
+        return Estimate(sized.size[:, None, None] * pose, sized.root, sized)
+
+
+def what_is_sure(estimate: Estimate, rays: Tensor, confidence: Tensor) -> tuple[Tensor, ...]:
+    """Residual (N, J); size (N, 2) and sigma (N,) where the estimate has them."""
+    residual = reprojection_error(estimate, rays, confidence)
+    if estimate.sized is None:
+        return (residual,)
+    sized = estimate.sized
+    size = torch.stack([sized.size, sized.size_variance.sqrt()], -1)
+    return residual, size, sized.depth_variance.sqrt()
 
 
 def reprojection_error(estimate: Estimate, rays: Tensor, confidence: Tensor) -> Tensor:
@@ -202,6 +261,13 @@ def _project(joints: Tensor, root: Tensor) -> Tensor:
     """Perspective projection (ERD paper eq. 5) in normalised image coordinates."""
     points = joints + root[:, None]
     return points[..., :2] / points[..., 2:].clamp(min=_SMALLEST_DEPTH)
+
+
+def _certainty(sized: Sized) -> Tensor:
+    """Logarithms (N, 2) of the relative deviations of size and depth, about 1 in magnitude."""
+    size = sized.size_variance.log() / 2 - sized.size.clamp(min=_SMALLEST_DEPTH).log()
+    depth = sized.depth_variance.log() / 2 - sized.root[:, 2].clamp(min=_SMALLEST_DEPTH).log()
+    return torch.stack([size, depth], -1) + 3
 
 
 def _relative_to_root(joints: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Running a model file: one call, whatever executes it."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from erd_ros.artifact import Artifact
+from erd_ros.cues import CUES, Cues
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.pose import FloatArray
 
@@ -22,11 +23,17 @@ class PoseOutputs:
     joints    (N, J, 3) float32, metres, relative to the root
     root      (N, 3) float32, metres
     residual  (N, J) float32, reprojection error per joint in normalised image coordinates
+    size      (N, 2) float32, the person's size (``cues.py``) and its standard deviation, metres
+    sigma     (N,) float32, standard deviation of the root along the ray to the person, metres
+
+    The last two are of models that take cues, None of others.
     """
 
     joints: FloatArray
     root: FloatArray
     residual: FloatArray
+    size: FloatArray | None = None
+    sigma: FloatArray | None = None
 
 
 class Backend(Protocol):
@@ -37,6 +44,7 @@ class Backend(Protocol):
     device     where: "cpu"
     precision  numbers it computes with: "float32"
     sha256     of the file, hexadecimal
+    takes_cues whether what a robot knows besides can be given
     """
 
     info: Artifact
@@ -45,12 +53,17 @@ class Backend(Protocol):
     precision: str
     sha256: str
 
-    def __call__(self, rays: ArrayLike, confidence: ArrayLike) -> PoseOutputs:
+    takes_cues: bool
+
+    def __call__(
+        self, rays: ArrayLike, confidence: ArrayLike, cues: ArrayLike | None = None
+    ) -> PoseOutputs:
         """Poses of N persons, N may be 0, from rays (N, J, 2) and confidence (N, J) in 0..1.
 
         Rays are undistorted normalised image coordinates in the model's joint order. A joint
-        without confidence, or whose ray is not finite, is missing. Raises InputError for shapes
-        that do not fit the model.
+        without confidence, or whose ray is not finite, is missing. Cues (N, C) are rows of
+        ``erd_ros.cues.Cues``, for a model that takes them; it does without where none are given.
+        Raises InputError for shapes that do not fit the model, and for cues to one without.
         """
         ...
 
@@ -100,13 +113,38 @@ def check_inputs(
     return rays, np.minimum(confidence, 1)
 
 
-def empty_outputs(joints: int) -> PoseOutputs:
+def check_cues(cues: ArrayLike | None, persons: int, takes_cues: bool) -> tuple[FloatArray, ...]:
+    """Cues (N, C) as the graph wants them, or nothing for a graph that takes none.
+
+    Raises InputError for cues to a model that takes none, for another shape, and for variances
+    that are not above 0 or values of a cue that are not finite.
+    """
+    if not takes_cues:
+        if cues is not None:
+            raise InputError("this model takes no cues; give none, or run a model with root: cues")
+        return ()
+    if cues is None:
+        return (np.tile(Cues().row(), (persons, 1)),)
+    rows = np.array(cues, np.float32)
+    if rows.shape != (persons, len(CUES)):
+        raise InputError(f"cues have shape {rows.shape}, expected {(persons, len(CUES))}")
+    variances = np.array([name.endswith("_variance") for name in CUES])
+    # A tilt may be exact, and only means something with a known camera height.
+    if not (rows[:, variances] >= 0).all() or not np.isfinite(rows[:, ~variances]).all():
+        raise InputError("a cue's variance is negative or NaN, or its value is not finite")
+    return (rows,)
+
+
+def empty_outputs(joints: int, takes_cues: bool) -> PoseOutputs:
     """The outputs for nobody, which no backend needs to be asked for."""
-    return PoseOutputs(
+    nobody = PoseOutputs(
         np.zeros((0, joints, 3), np.float32),
         np.zeros((0, 3), np.float32),
         np.zeros((0, joints), np.float32),
     )
+    if not takes_cues:
+        return nobody
+    return replace(nobody, size=np.zeros((0, 2), np.float32), sigma=np.zeros(0, np.float32))
 
 
 BACKENDS = {

@@ -7,8 +7,9 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from erd_ros.artifact import Artifact
+from erd_ros.cues import CUES
 from erd_ros.errors import ArtifactError, BackendError
-from erd_ros.runtime import PoseOutputs, check_inputs, empty_outputs
+from erd_ros.runtime import PoseOutputs, check_cues, check_inputs, empty_outputs
 
 try:
     import onnxruntime
@@ -18,7 +19,9 @@ except ImportError as error:
     ) from error
 
 PROVIDERS = {"cpu": "CPUExecutionProvider"}
+INPUTS = ("rays", "confidence", "cues")  # the last of models that take them
 OUTPUTS = ("joints", "root", "residual")
+OUTPUTS_OF_CUES = ("size", "sigma")
 
 
 class OnnxBackend:
@@ -32,15 +35,20 @@ class OnnxBackend:
         self.device = device
         self.precision = info.precision
         self.sha256 = sha256
+        self.takes_cues = len(session.get_inputs()) == len(INPUTS)
 
-    def __call__(self, rays: ArrayLike, confidence: ArrayLike) -> PoseOutputs:
+    def __call__(
+        self, rays: ArrayLike, confidence: ArrayLike, cues: ArrayLike | None = None
+    ) -> PoseOutputs:
         """Poses of N persons; see ``Backend``. Raises BackendError when ONNX Runtime fails."""
         joints = len(self.info.skeleton)
         rays, confidence = check_inputs(rays, confidence, joints)
+        more = check_cues(cues, len(rays), self.takes_cues)
         if not len(rays):
-            return empty_outputs(joints)
+            return empty_outputs(joints, self.takes_cues)
+        inputs = dict(zip(INPUTS, (rays, confidence, *more), strict=False))
         try:
-            outputs = self._session.run(OUTPUTS, {"rays": rays, "confidence": confidence})
+            outputs = self._session.run(OUTPUTS + OUTPUTS_OF_CUES * self.takes_cues, inputs)
         except Exception as error:  # its classes share no base of their own
             raise BackendError(f"ONNX Runtime failed on {len(rays)} persons: {error}") from error
         return PoseOutputs(*outputs)
@@ -81,9 +89,13 @@ def _check_graph(session: Any, joints: int, path: Path) -> None:
     inputs = {tensor.name: tensor.shape[1:] for tensor in session.get_inputs()}
     outputs = {tensor.name for tensor in session.get_outputs()}
     expected = {"rays": [joints, 2], "confidence": [joints]}
-    if inputs != expected or not outputs.issuperset(OUTPUTS):
+    wanted: tuple[str, ...] = OUTPUTS
+    if "cues" in inputs:
+        expected["cues"] = [len(CUES)]
+        wanted += OUTPUTS_OF_CUES
+    if inputs != expected or not outputs.issuperset(wanted):
         raise ArtifactError(
             f"{path}: its graph takes {inputs} and gives {sorted(outputs)}, but its description "
-            f"of {joints} joints needs {expected} and {sorted(OUTPUTS)}; "
+            f"of {joints} joints needs {expected} and {sorted(wanted)}; "
             "export it again with `erd export`"
         )

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from erd_ros.artifact import Artifact
 from erd_ros.errors import BackendError
-from erd_ros.runtime import PoseOutputs, check_inputs, empty_outputs
+from erd_ros.runtime import PoseOutputs, check_cues, check_inputs, empty_outputs
 
 try:
     import torch
@@ -39,16 +39,21 @@ class TorchBackend:
         self.device = device
         self.precision = info.precision
         self.sha256 = sha256
+        self.takes_cues = len(model.sizings) > 0
 
-    def __call__(self, rays: ArrayLike, confidence: ArrayLike) -> PoseOutputs:
+    def __call__(
+        self, rays: ArrayLike, confidence: ArrayLike, cues: ArrayLike | None = None
+    ) -> PoseOutputs:
         """Poses of N persons; see ``Backend``. Raises BackendError when PyTorch fails."""
         joints = len(self.info.skeleton)
         rays, confidence = check_inputs(rays, confidence, joints)
+        more = check_cues(cues, len(rays), self.takes_cues)
         if not len(rays):
-            return empty_outputs(joints)
+            return empty_outputs(joints, self.takes_cues)
+        inputs = [torch.from_numpy(array) for array in (rays, confidence, *more)]
         try:
             with torch.inference_mode(), _threads(self._threads):
-                outputs = self._model(torch.from_numpy(rays), torch.from_numpy(confidence))
+                outputs = self._model(*inputs)
         except RuntimeError as error:
             raise BackendError(f"PyTorch failed on {len(rays)} persons: {error}") from error
         return PoseOutputs(*(output.numpy() for output in outputs))

@@ -3,19 +3,22 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from erd_ros.data.batches import Batch
-from erd_ros.models.erd import ErdModel, Lifted
+from erd_ros.models.erd import ErdModel, Estimate, Lifted
+from erd_ros.models.sizing import Sized, size_of
+from erd_ros.models.view import View
 
 # Depths are those of a canonical camera of 1000 pixels before one of Human3.6M's focal length.
 _FOCAL_LENGTH = 1.146  # thousand pixels
+# Of the uncertainty's loss beside the poses', which are about 0.05.
+_SURPRISE = 0.01
 
 
 def distance(model: ErdModel, lifted: Lifted, poses: Tensor, depth: Tensor) -> Tensor:
     """Mean distance of the joints, metres: what MPJPE measures."""
-    mean: Tensor = torch.linalg.vector_norm(lifted.poses - poses, dim=-1).mean()
-    return mean
+    return _distance(lifted.poses, poses)
 
 
 def squared(model: ErdModel, lifted: Lifted, poses: Tensor, depth: Tensor) -> Tensor:
@@ -47,14 +50,52 @@ def lifter_loss(model: ErdModel, batch: Batch, name: str) -> Tensor:
     view = model.inputs.view(batch.rays, batch.confidence)
     poses = model.relative_poses(view, batch.joints)
     depth = view.from_camera(batch.root[:, None])[:, 0, 2]
-    return LOSSES[name](model, model.lift(view), poses, depth)
+    lifted = model.lift(view)
+    loss = LOSSES[name](model, lifted, poses, depth)
+    if not model.sizings:
+        return loss
+    sized = model.sizings[0](view, lifted.joints.detach(), lifted.prior.detach(), batch.cues)
+    of_prior = _surprise(
+        size_of(batch.joints, model.skeleton).log() - lifted.prior.log_size,
+        (2 * lifted.prior.log_deviation).exp(),
+    )
+    return loss + _SURPRISE * (of_prior + _surprise_of(sized, view, model, batch))
 
 
 def step_loss(model: ErdModel, batch: Batch, first: int, last: int) -> Tensor:
     """Mean distance of the joints, metres, summed over the steps ``first`` to ``last``."""
-    trajectory = model.trajectory(batch.rays, batch.confidence, last, batch.root)
-    errors = [
-        torch.linalg.vector_norm(one.joints - batch.joints, dim=-1).mean()
-        for one in trajectory[first:]
-    ]
-    return torch.stack(errors).sum()
+    trajectory = model.trajectory(batch.rays, batch.confidence, last, batch.root, batch.cues)
+    return torch.stack([_step_error(model, one, batch) for one in trajectory[first:]]).sum()
+
+
+def _step_error(model: ErdModel, estimate: Estimate, batch: Batch) -> Tensor:
+    """Of one step. A pose in sizes is held against the truth at its true size."""
+    joints, sized = estimate.joints, estimate.sized
+    if sized is None:
+        return _distance(joints, batch.joints)
+    size = size_of(batch.joints, model.skeleton)
+    joints = joints * (size / sized.size)[:, None, None]
+    view = model.inputs.view(batch.rays, batch.confidence)
+    of_sizes = _surprise_of(sized, view, model, batch)
+    return _distance(joints, batch.joints) + _SURPRISE * of_sizes
+
+
+def _distance(joints: Tensor, truth: Tensor) -> Tensor:
+    mean: Tensor = torch.linalg.vector_norm(joints - truth, dim=-1).mean()
+    return mean
+
+
+def _surprise_of(sized: Sized, view: View, model: ErdModel, batch: Batch) -> Tensor:
+    """Of the true size and depth, under what the solver says of both."""
+    depth = view.from_camera(batch.root[:, None])[:, 0, 2]
+    size = size_of(batch.joints, model.skeleton)
+    return _surprise((sized.size - size) / size, sized.size_variance / size.square()) + _surprise(
+        (sized.root[:, 2] - depth) / depth, sized.depth_variance / depth.square()
+    )
+
+
+def _surprise(error: Tensor, variance: Tensor) -> Tensor:
+    """Negative logarithm of a Gaussian's density, in the mean; robust where errors are large."""
+    ratio = error / variance.sqrt()
+    huber = nn.functional.huber_loss(ratio, torch.zeros_like(ratio), delta=3.0)
+    return huber + variance.log().mean() / 2

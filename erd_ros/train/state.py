@@ -102,7 +102,8 @@ def trained_part(model: ErdModel, config: TrainConfig, stage: int) -> nn.Module:
     """What a stage trains: the lifter, a regressor, or with the schedule "joint" everything."""
     if config.schedule == "joint":
         return model
-    return model.regressors[stage - 1] if stage else model.lifter
+    network = model.regressors[stage - 1] if stage else model.lifter
+    return nn.ModuleList([network, model.sizings[stage]]) if model.sizings else network
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

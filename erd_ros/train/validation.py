@@ -20,8 +20,7 @@ def validation_batch(config: TrainConfig, data: Path, device: torch.device) -> B
     cameras = read_human36m_cameras(data, TEST_CAMERAS)
     simulation = Simulation(mocap, cameras, replace(config.simulation, fixed_samples=0))
     batch = draw(simulation, config.validation_size, config.seed, torch.device("cpu"))
-    parts = (batch.rays, batch.confidence, batch.joints, batch.root)
-    return Batch(*(part.to(device) for part in parts))
+    return batch.to(device)
 
 
 @torch.no_grad()
@@ -29,7 +28,7 @@ def errors_mm(model: ErdModel, batch: Batch, steps: int) -> list[float]:
     """MPJPE after the lifter and after each step, in float32."""
     model.eval()
     in_networks, model.in_networks = model.in_networks, nullcontext
-    trajectory = model.trajectory(batch.rays, batch.confidence, steps, batch.root)
+    trajectory = model.trajectory(batch.rays, batch.confidence, steps, batch.root, batch.cues)
     model.in_networks = in_networks
     truth = batch.joints.cpu().numpy()
     return [float(mpjpe_mm(one.joints.cpu().numpy(), truth).mean()) for one in trajectory]

@@ -1,0 +1,53 @@
+"""Other bodies than those recorded: mirrored, turned, larger or smaller, of other proportions."""
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+from erd_ros.skeleton import H36M17
+
+
+def augmented(
+    persons: Tensor, person_scale: float, bone_scale: float, generator: Generator
+) -> Tensor:
+    """Persons (B, J, 3) turned about the vertical at 0, scaled, half of them mirrored.
+
+    person_scale, bone_scale  largest fractions, see ``SimulationConfig``
+    """
+    size = len(persons)
+    mirror = (torch.rand((size, 1, 1), generator=generator) < 0.5).expand_as(persons)
+    mirrored = persons[:, list(H36M17.flip)] * torch.tensor([-1.0, 1.0, 1.0])
+    persons = torch.where(mirror, mirrored, persons)
+    if bone_scale:
+        persons = with_other_bones(persons, bone_scale, generator)
+    scale = 1 + person_scale * (2 * torch.rand((size, 1, 1), generator=generator) - 1)
+    angle = 2 * math.pi * torch.rand((size,), generator=generator)
+    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(size)
+    turn = torch.stack(
+        [
+            torch.stack([cos, -sin, zero], -1),
+            torch.stack([sin, cos, zero], -1),
+            torch.stack([zero, zero, zero + 1], -1),
+        ],
+        1,
+    )
+    return scale * (persons @ turn.transpose(1, 2))
+
+
+def with_other_bones(persons: Tensor, bone_scale: float, generator: Generator) -> Tensor:
+    """Persons (B, J, 3), z up, with each bone scaled by up to the fraction, left as right.
+
+    Directions of bones stay, and so does the height of whatever joint is lowest.
+    """
+    draws = 2 * torch.rand((len(persons), len(H36M17)), generator=generator) - 1
+    one_of_both = [min(joint, mirrored) for joint, mirrored in enumerate(H36M17.flip)]
+    factors = 1 + bone_scale * draws[:, one_of_both, None]
+    grown = [persons[:, 0]]
+    for joint, parent in enumerate(H36M17.parents[1:], start=1):
+        bone = persons[:, joint] - persons[:, parent]
+        grown.append(grown[parent] + factors[:, joint] * bone)
+    changed = torch.stack(grown, 1)
+    rise = persons[..., 2].amin(1) - changed[..., 2].amin(1)
+    changed[..., 2] += rise[:, None]
+    return changed

@@ -1,0 +1,197 @@
+"""Size and depth of a person: the closed form, each cue alone, absent cues, feet off the ground."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
+
+from test_model_options import everyone, model_of
+from tiny_mocap import STANDING, write_tiny_mocap
+
+from erd_ros.cues import ANKLE_HEIGHT, CUES, Cues
+from erd_ros.data.batches import Simulation, SimulationConfig
+from erd_ros.data.cues import CueConfig
+from erd_ros.errors import InputError
+from erd_ros.geometry.size import Row, solve_size_and_depth
+from erd_ros.mocap import read_human36m_cameras, read_mocap
+from erd_ros.models.sizing import Prior, Sizing, no_cues, size_of
+from erd_ros.models.view import look_at_person
+from erd_ros.skeleton import H36M17
+
+PERSONS = 300
+CAMERA_HEIGHT = 1.2
+COLUMN = {name: index for index, name in enumerate(CUES)}
+
+
+def test_rows_are_solved_as_numpy_solves_them():
+    generator = np.random.default_rng(0)
+    rows = [Row(*generator.normal(size=(3, 20)), generator.uniform(0.1, 9, 20)) for _ in range(5)]
+    solved = solve_size_and_depth(rows)
+    for person in range(20):
+        one = np.array([[r.of_size[person], r.of_depth[person]] for r in rows])
+        value = np.array([r.value[person] for r in rows])
+        information = np.array([r.information[person] for r in rows])
+        weight = np.sqrt(information)
+        expected = np.linalg.lstsq(weight[:, None] * one, weight * value, rcond=None)[0]
+        covariance = np.linalg.inv((one * information[:, None]).T @ one)
+        found = (solved.size[person], solved.depth[person])
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+        variances = (solved.size_variance[person], solved.depth_variance[person])
+        np.testing.assert_allclose(variances, np.diag(covariance), rtol=1e-9)
+        assert solved.covariance[person] == pytest.approx(covariance[0, 1], rel=1e-9)
+
+
+@pytest.fixture(scope="module")
+def standing():
+    """People of all sizes on the ground before a level camera: view, pose, size, root, cues."""
+    generator = torch.Generator().manual_seed(0)
+    scale = 1 + 0.15 * torch.randn((PERSONS, 1, 1), generator=generator)
+    points = torch.from_numpy(STANDING.astype(np.float32)) * scale
+    lowest = points[..., 2].amin(1, keepdim=True)
+    points[..., 2] += ANKLE_HEIGHT - lowest
+    points = torch.stack([points[..., 0], CAMERA_HEIGHT - points[..., 2], points[..., 1]], -1)
+    points[..., 2] += 2 + 4 * torch.rand((PERSONS, 1), generator=generator)
+    view = look_at_person(points[..., :2] / points[..., 2:], torch.ones(PERSONS, 17))
+    root = points[:, 0]
+    size = size_of(points, H36M17)
+    pose = view.from_camera(points - root[:, None]) / size[:, None, None]
+    return view, pose, size, root
+
+
+def solved(standing, **cues):
+    view, pose, *_ = standing
+    rows = no_cues(PERSONS, pose).clone()
+    for name, value in cues.items():
+        rows[:, COLUMN[name]] = torch.as_tensor(value)
+    prior = Prior(torch.full((PERSONS,), 0.5), torch.full((PERSONS,), -2.0))
+    sized = Sizing(H36M17)(view, pose, prior, rows)
+    return sized, view.to_camera(sized.root[:, None])[:, 0]
+
+
+def ground(deviation):
+    return {
+        "up_x": 0.0, "up_y": -1.0, "up_z": 0.0, "camera_height": CAMERA_HEIGHT,
+        "camera_height_variance": deviation**2,
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def test_without_cues_the_guess_decides(standing):
+    sized, _ = solved(standing)
+    np.testing.assert_allclose(sized.size, np.exp(0.5), rtol=1e-4)
+    np.testing.assert_allclose(sized.size_variance.sqrt(), np.exp(0.5) * np.exp(-2.0), rtol=0.05)
+    # The sigma along the ray is what the size leaves open.
+    relative = sized.depth_variance.sqrt() / sized.root[:, 2]
+    np.testing.assert_allclose(relative, np.exp(-2.0), rtol=0.05)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("cue", ["size", "ground", "depth"])
+def test_one_good_cue_fixes_size_and_root(standing, cue):
+    _, _, size, truth = standing
+    cues = {
+        "size": {"size": size, "size_variance": 1e-6},
+        "ground": ground(0.001),
+        "depth": {"depth": truth[:, 2], "depth_variance": 1e-6},
+    }[cue]
+    sized, root = solved(standing, **cues)
+    # The ground says less of the size: an ankle's height is known to some centimetres.
+    bound = {"size": 0.002, "ground": 0.03, "depth": 0.02}[cue]
+    assert (sized.size - size).abs().mean() < bound
+    assert (root - truth).norm(dim=-1).mean() < 3 * bound
+    alone, _ = solved(standing)
+    assert (sized.size_variance < alone.size_variance).all()
+
+
+@torch.no_grad()
+def test_the_worse_a_cue_the_less_it_says(standing):
+    wrong = {"up_y": -1.0, "camera_height": CAMERA_HEIGHT + 0.3}
+    moved = []
+    for tilt in (0.0, 0.05, 0.5):
+        cues = {**ground(0.02), **wrong, "tilt_variance": tilt**2}
+        sized, _ = solved(standing, **cues)
+        moved.append(float((sized.size - np.exp(0.5)).abs().mean()))
+    assert moved[0] > moved[1] > 2 * moved[2]
+
+
+@torch.no_grad()
+def test_a_cue_that_is_absent_has_no_influence(standing):
+    alone, root = solved(standing)
+    odd, same = solved(standing, size=99.0, camera_height=-7.0, depth=0.01, tilt_variance=0.3)
+    assert torch.equal(alone.size, odd.size)
+    assert torch.equal(root, same)
+
+
+@torch.no_grad()
+def test_a_raised_foot_does_not_count(standing):
+    """One ankle 30 cm above the ground: the other alone says where the person stands."""
+    view, pose, size, root = standing
+    points = view.to_camera(pose * size[:, None, None]) + root[:, None]
+    points[:, H36M17.index("left_ankle"), 1] -= 0.3
+    view = look_at_person(points[..., :2] / points[..., 2:], torch.ones(PERSONS, 17))
+    truth = size_of(points, H36M17)
+    pose = view.from_camera(points - root[:, None]) / truth[:, None, None]
+    raised, _ = solved((view, pose, truth, root), **ground(0.001))
+    assert (raised.size - truth).abs().mean() < 0.08
+
+
+@torch.no_grad()
+def test_feet_that_were_not_seen_do_not_count(standing):
+    view, pose, size, root = standing
+    points = view.to_camera(pose * size[:, None, None]) + root[:, None]
+    confidence = torch.ones(PERSONS, 17)
+    confidence[:, [H36M17.index("left_ankle"), H36M17.index("right_ankle")]] = 0
+    view = look_at_person(points[..., :2] / points[..., 2:], confidence)
+    pose = view.from_camera(points - root[:, None]) / size[:, None, None]
+    given, _ = solved((view, pose, size, root), **ground(0.001))
+    alone, _ = solved((view, pose, size, root))
+    torch.testing.assert_close(given.size, alone.size)
+
+
+def test_cues_err_as_their_variances_say(tmp_path):
+    folder = write_tiny_mocap(tmp_path)
+    mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
+    everywhere = CueConfig(size_share=1, ground_share=1, depth_share=1)
+    simulation = Simulation(mocap, cameras, SimulationConfig(cues=everywhere))
+    batch = simulation.draw(4000, torch.Generator().manual_seed(0))
+    cues = {name: batch.cues[:, index] for name, index in COLUMN.items()}
+    for name, truth in (("size", size_of(batch.joints, H36M17)), ("depth", batch.root[:, 2])):
+        surprise = (cues[name] - truth) / cues[f"{name}_variance"].sqrt()
+        assert abs(surprise.mean()) < 0.1
+        assert surprise.std() == pytest.approx(1, abs=0.1)
+    up = batch.cues[:, COLUMN["up_x"] : COLUMN["up_z"] + 1]
+    torch.testing.assert_close(up.norm(dim=-1), torch.ones(len(up)))
+    # Where the ground is known, the lowest ankle stands near it.
+    known = cues["camera_height_variance"].isfinite()
+    points = batch.joints + batch.root[:, None]
+    height = cues["camera_height"][:, None] + (points * up[:, None]).sum(-1)
+    ankles = height[:, [H36M17.index("left_ankle"), H36M17.index("right_ankle")]].amin(1)
+    assert known.float().mean() > 0.9
+    assert (ankles[known] - STANDING[:, 2].min()).abs().median() < 0.15
+
+
+def test_a_model_learns_with_cues_and_takes_them():
+    rays, confidence, _, root = everyone(50)
+    model = model_of(root="cues")
+    cues = no_cues(50, rays).clone()
+    cues[:, COLUMN["depth"]], cues[:, COLUMN["depth_variance"]] = root[:, 2], 1e-6
+    with torch.no_grad():
+        *_, last = model.trajectory(rays, confidence, cues=cues)
+        *_, blind = model.trajectory(rays, confidence)
+    assert (last.root[:, 2] - root[:, 2]).abs().max() < 0.02
+    assert (blind.root[:, 2] - root[:, 2]).abs().mean() > 0.05
+    assert (last.sized.depth_variance < blind.sized.depth_variance).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"size": 0.0}, "size is 0.0, expected metres above 0"),
+        ({"depth_deviation": 0.0}, "depth_deviation is 0.0, .* infinity says not known"),
+        ({"up": (0.0, -2.0, 0.0)}, "has length 2, expected a unit vector"),
+        ({"camera_height": float("nan")}, "camera_height nan"),
+    ],
+)
+def test_impossible_cues_are_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        Cues(**values)
