@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+from tqdm import tqdm
 
 from erd_ros.cues import CUES, LEG, SPINE, Cues
 from erd_ros.errors import InputError
@@ -84,7 +85,7 @@ def evaluate_cues(
         scene = make_scene(views, np.random.default_rng(seed))
         errors = {
             label: _errors(*_estimated(backend, views, scene, setting, seed), scene)
-            for label, setting in SETTINGS.items()
+            for label, setting in tqdm(SETTINGS.items(), desc=name, unit="setting")
         }
         figures[name] = {label: _closed(one, errors) for label, one in errors.items()}
     return figures
