@@ -1,42 +1,84 @@
-"""Bodies of other proportions."""
+"""Body frames by REP-155: x out of the chest, y to the left, z to the head."""
 
 import numpy as np
 import pytest
-from tiny_mocap import STANDING
+from scipy.spatial.transform import Rotation
+from std_msgs.msg import Header
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
+from erd_ros.errors import InputError
+from erd_ros.pose import Pose3D
+from erd_ros.ros.bodies import bodies, pose_array, rotations_body_to_camera, transforms
+from erd_ros.ros.convert import People
+from erd_ros.skeleton import H36M17, Skeleton
 
-from erd_ros.data.bodies import augmented, with_other_bones
-from erd_ros.skeleton import H36M17
+# A figure in its own body frame: x forward, y left, z up, metres.
+IN_BODY = np.zeros((17, 3))
+IN_BODY[H36M17.index("left_hip")] = (0, 0.13, 0)
+IN_BODY[H36M17.index("right_hip")] = (0, -0.13, 0)
+IN_BODY[H36M17.index("thorax")] = (0, 0, 0.5)
+IN_BODY[H36M17.index("head_top")] = (0.05, 0, 0.75)
 
-PERSONS = 200
-
-
-@pytest.fixture
-def persons():
-    return torch.from_numpy(STANDING.astype(np.float32)).repeat(PERSONS, 1, 1)
-
-
-def bones(points):
-    return torch.stack([points[:, child] - points[:, parent] for parent, child in H36M17.bones], 1)
-
-
-def test_bones_change_their_length_alone_and_left_as_right(persons):
-    changed = with_other_bones(persons, 0.1, torch.Generator().manual_seed(0))
-    before, after = bones(persons), bones(changed)
-    factors = after.norm(dim=-1) / before.norm(dim=-1)
-    assert factors.min() > 0.9 - 1e-4
-    assert factors.max() < 1.1 + 1e-4
-    assert (factors.std(0) > 0.03).all()
-    direction = torch.nn.functional.cosine_similarity(before, after, dim=-1)
-    torch.testing.assert_close(direction, torch.ones_like(direction))
-    children = [child for _, child in H36M17.bones]
-    mirrored = [children.index(H36M17.flip[child]) for child in children]
-    torch.testing.assert_close(factors, factors[:, mirrored], atol=1e-4, rtol=0)
-    torch.testing.assert_close(changed[..., 2].amin(1), persons[..., 2].amin(1))
+# Standing and facing the camera: forward is towards it (-z), left is to its right (x), up is -y.
+FACING = Rotation.from_matrix(np.array([[0, 1, 0], [0, 0, -1], [-1, 0, 0]]))
 
 
-def test_without_it_bones_stay(persons):
-    same = augmented(persons, 0.0, 0.0, torch.Generator().manual_seed(0))
-    lengths = bones(persons).norm(dim=-1)[:, None], bones(same).norm(dim=-1)[:, None]
-    torch.testing.assert_close(lengths[0].sum(), lengths[1].sum())
+def people(rotations: list[Rotation], roots: np.ndarray) -> People:
+    joints = np.stack(
+        [turned.apply(IN_BODY) + root for turned, root in zip(rotations, roots, strict=True)]
+    ).astype(np.float32)
+    count = len(joints)
+    poses = Pose3D(
+        H36M17,
+        joints,
+        np.asarray(roots, np.float32),
+        np.ones((count, 17), np.float32),
+        np.zeros(count, np.float32),
+    )
+    ids = [f"b{number:04d}" for number in range(count)]
+    return People(Header(frame_id="camera"), ids, poses, np.ones(17, bool))
+
+
+def test_rotation_is_the_one_the_figure_was_turned_by():
+    turned = [FACING, *(FACING * Rotation.random(20, random_state=5))]
+    roots = np.random.default_rng(1).normal((0, 0, 4), 1, (21, 3))
+    rotations = rotations_body_to_camera(people(turned, roots).poses)
+    expected = np.stack([rotation.as_matrix() for rotation in turned])
+    np.testing.assert_allclose(rotations, expected, atol=1e-5)
+
+
+def test_poses_and_transforms_say_the_same():
+    rotation = FACING * Rotation.from_euler("z", 30, degrees=True)
+    standing = people([rotation], np.array([[0.5, 0.2, 3.0]]))
+    placed = bodies(standing)
+    pose = pose_array(standing.header, placed).poses[0]
+    transform = transforms(standing.header, placed)[0]
+    assert transform.header.frame_id == "camera"
+    assert transform.child_frame_id == "body_b0000"
+    position, translation = pose.position, transform.transform.translation
+    np.testing.assert_allclose((position.x, position.y, position.z), (0.5, 0.2, 3.0), rtol=1e-6)
+    assert (translation.x, translation.y, translation.z) == (position.x, position.y, position.z)
+    assert transform.transform.rotation == pose.orientation
+    q = pose.orientation
+    received = Rotation.from_quat((q.x, q.y, q.z, q.w))
+    assert (received * rotation.inv()).magnitude() < 1e-5
+
+
+def test_those_without_a_place_or_a_direction_are_left_out():
+    everyone = people([FACING] * 3, np.array([[0, 0, 2.0], [1, 0, 2.0], [2, 0, 2.0]]))
+    everyone.poses.joints_in_camera[0] = np.nan
+    everyone.poses.root_in_camera[0] = np.nan
+    everyone.poses.joints_in_camera[1] = 1.0  # all joints in one point
+    assert [body.person_id for body in bodies(everyone)] == ["b0002"]
+
+
+def test_nobody():
+    poses = Pose3D(H36M17, *(np.zeros((0, *s), np.float32) for s in ((17, 3), (3,), (17,), ())))
+    nobody = People(Header(), [], poses, np.ones(17, bool))
+    assert pose_array(nobody.header, bodies(nobody)).poses == []
+
+
+def test_layout_without_a_torso_is_refused():
+    legs = Skeleton("legs", ("left_hip", "right_hip"), (-1, 0))
+    poses = Pose3D(legs, *(np.zeros((1, *s), np.float32) for s in ((2, 3), (3,), (2,), ())))
+    with pytest.raises(InputError, match="'legs' has none of thorax, neck"):
+        rotations_body_to_camera(poses)

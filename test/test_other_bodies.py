@@ -1,0 +1,42 @@
+"""Bodies of other proportions."""
+
+import numpy as np
+import pytest
+from tiny_mocap import STANDING
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
+
+from erd_ros.data.bodies import augmented, with_other_bones
+from erd_ros.skeleton import H36M17
+
+PERSONS = 200
+
+
+@pytest.fixture
+def persons():
+    return torch.from_numpy(STANDING.astype(np.float32)).repeat(PERSONS, 1, 1)
+
+
+def bones(points):
+    return torch.stack([points[:, child] - points[:, parent] for parent, child in H36M17.bones], 1)
+
+
+def test_bones_change_their_length_alone_and_left_as_right(persons):
+    changed = with_other_bones(persons, 0.1, torch.Generator().manual_seed(0))
+    before, after = bones(persons), bones(changed)
+    factors = after.norm(dim=-1) / before.norm(dim=-1)
+    assert factors.min() > 0.9 - 1e-4
+    assert factors.max() < 1.1 + 1e-4
+    assert (factors.std(0) > 0.03).all()
+    direction = torch.nn.functional.cosine_similarity(before, after, dim=-1)
+    torch.testing.assert_close(direction, torch.ones_like(direction))
+    children = [child for _, child in H36M17.bones]
+    mirrored = [children.index(H36M17.flip[child]) for child in children]
+    torch.testing.assert_close(factors, factors[:, mirrored], atol=1e-4, rtol=0)
+    torch.testing.assert_close(changed[..., 2].amin(1), persons[..., 2].amin(1))
+
+
+def test_without_it_bones_stay(persons):
+    same = augmented(persons, 0.0, 0.0, torch.Generator().manual_seed(0))
+    lengths = bones(persons).norm(dim=-1)[:, None], bones(same).norm(dim=-1)[:, None]
+    torch.testing.assert_close(lengths[0].sum(), lengths[1].sum())
