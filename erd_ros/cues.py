@@ -29,7 +29,7 @@ ANKLE_HEIGHT = 0.08  # metres above the ground of a foot that stands on it
 class Cues:
     """What is known of one person; a deviation of infinity: not known.
 
-    size           metres from ankle to head top along the body, see ``size_of_height``
+    size           metres from ankle to head top along the body
     up             unit vector away from the ground, camera frame
     camera_height  metres above the ground
     tilt_deviation radians, of the direction ``up``
@@ -72,8 +72,3 @@ class Cues:
             self.depth, self.depth_deviation**2,
         )  # fmt: skip
         return np.array(values, np.float32)
-
-
-def size_of_height(height: float) -> float:
-    """Size of a person who is so tall standing, metres: from the ankle to the top of the head."""
-    return height - ANKLE_HEIGHT

@@ -70,25 +70,22 @@ def run(arguments: argparse.Namespace) -> None:
 def _studio(arguments: argparse.Namespace) -> None:
     from erd_ros.evaluate import evaluate
     from erd_ros.evaluate.present import BY, SECTION, markdown, plot, print_tables
-    from erd_ros.report import command, replace_section, write_json
+    from erd_ros.report import command
 
     figures = evaluate(
         _model(arguments), arguments.data, arguments.sources, arguments.split, arguments.seed
     )
     by = BY if arguments.by == "both" else [name for name in BY if name == arguments.by]
     print_tables(figures, by)
-    if arguments.json:
-        write_json(arguments.json, figures, seed=arguments.seed)
     if arguments.plot:
         plot(figures, arguments.plot)
-    if arguments.markdown:
-        replace_section(arguments.markdown, SECTION, markdown(figures, command(), by))
+    _keep(arguments, figures, SECTION, markdown(figures, command(), by))
 
 
 def _robot(arguments: argparse.Namespace) -> None:
     from erd_ros.evaluate.robot_present import SECTION, markdown, print_tables
     from erd_ros.evaluate.robot_protocol import evaluate_robot
-    from erd_ros.report import command, replace_section, write_json
+    from erd_ros.report import command
 
     model = _model(arguments)
     models = {model.stem: model, **dict(_named(one) for one in arguments.beside)}
@@ -96,26 +93,32 @@ def _robot(arguments: argparse.Namespace) -> None:
         models, arguments.data, arguments.sources, arguments.split, arguments.seed
     )
     print_tables(figures)
-    if arguments.json:
-        write_json(arguments.json, figures, seed=arguments.seed)
-    if arguments.markdown:
-        replace_section(arguments.markdown, SECTION, markdown(figures, command()))
+    _keep(arguments, figures, SECTION, markdown(figures, command()))
 
 
 def _cues(arguments: argparse.Namespace) -> None:
     from erd_ros.evaluate.cue_present import SECTION, markdown, print_tables
     from erd_ros.evaluate.cue_protocol import evaluate_cues
-    from erd_ros.report import command, replace_section, write_json
+    from erd_ros.report import command
 
     model = _model(arguments)
     figures = evaluate_cues(
         model, arguments.data, arguments.sources, arguments.split, arguments.seed
     )
     print_tables(figures)
+    _keep(arguments, figures, SECTION, markdown(figures, model, command()))
+
+
+def _keep(
+    arguments: argparse.Namespace, figures: dict[str, object], section: str, text: str
+) -> None:
+    """Write the figures and renew the section of the page, where the command line asks for it."""
+    from erd_ros.report import replace_section, write_json
+
     if arguments.json:
         write_json(arguments.json, figures, seed=arguments.seed)
     if arguments.markdown:
-        replace_section(arguments.markdown, SECTION, markdown(figures, model, command()))
+        replace_section(arguments.markdown, section, text)
 
 
 def _model(arguments: argparse.Namespace) -> Path:

@@ -81,10 +81,11 @@ def evaluate_cues(
         raise InputError(f"{model} takes no cues; train one with model: {{root: cues}}")
     views = fixed_views(read_mocap(data, sources, split), read_human36m_cameras(data, TEST_CAMERAS))
     figures: Figures = {}
+    size = true_size(views.points_in_camera)
     for name, make_scene in SCENES.items():
         scene = make_scene(views, np.random.default_rng(seed))
         errors = {
-            label: _errors(*_estimated(backend, views, scene, setting, seed), scene)
+            label: _errors(_estimated(backend, views, scene, size, setting, seed), size, scene)
             for label, setting in tqdm(SETTINGS.items(), desc=name, unit="setting")
         }
         figures[name] = {label: _closed(one, errors) for label, one in errors.items()}
@@ -92,14 +93,13 @@ def evaluate_cues(
 
 
 def _estimated(
-    backend: Backend, views: FixedViews, scene: Scene, setting: Setting, seed: int
-) -> tuple[PoseOutputs, Array]:
-    """What the model says, and the true sizes (F,)."""
-    size = true_size(views.points_in_camera)
+    backend: Backend, views: FixedViews, scene: Scene, size: Array, setting: Setting, seed: int
+) -> PoseOutputs:
+    """What the model says with the cues of a setting."""
     cues = _drawn(views, size, setting, np.random.default_rng(seed))
     if not setting.carried:
-        return backend(scene.rays, scene.confidence, cues), size
-    return _along_tracks(backend, views.track, scene, cues), size
+        return backend(scene.rays, scene.confidence, cues)
+    return _along_tracks(backend, views.track, scene, cues)
 
 
 def _drawn(views: FixedViews, size: Array, setting: Setting, generator: Generator) -> Array:

@@ -41,13 +41,11 @@ class StepModel:
 
         cues  (N, C) for a model that takes them; it does without where none are given
         """
+        given = (rays, confidence, *check_cues(cues, len(rays), self.takes_cues))
         parts = []
         for first in range(0, len(rays), _BATCH):
             some = slice(first, first + _BATCH)
-            known = check_cues(cues, len(rays), self.takes_cues)
-            inputs = dict(
-                zip(INPUTS, (one[some] for one in (rays, confidence, *known)), strict=False)
-            )
+            inputs = dict(zip(INPUTS, (one[some] for one in given), strict=False))
             parts.append(self._session.run(_step_names(self.info.steps), inputs))
         values: list[Array] = [
             np.concatenate(of_batches) for of_batches in zip(*parts, strict=True)

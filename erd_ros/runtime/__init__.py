@@ -13,6 +13,7 @@ from erd_ros.cues import CUES, Cues
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.pose import FloatArray
 
+_NO_CUES = Cues().row()
 DEFAULT_MODEL = Path(__file__).parents[1] / "weights" / "linear_erd.onnx"
 
 
@@ -124,7 +125,7 @@ def check_cues(cues: ArrayLike | None, persons: int, takes_cues: bool) -> tuple[
             raise InputError("this model takes no cues; give none, or run a model with root: cues")
         return ()
     if cues is None:
-        return (np.tile(Cues().row(), (persons, 1)),)
+        return (np.tile(_NO_CUES, (persons, 1)),)
     rows = np.array(cues, np.float32)
     if rows.shape != (persons, len(CUES)):
         raise InputError(f"cues have shape {rows.shape}, expected {(persons, len(CUES))}")

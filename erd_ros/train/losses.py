@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from erd_ros.data.batches import Batch
 from erd_ros.models.erd import ErdModel, Estimate, Lifted
 from erd_ros.models.sizing import Sized, size_of
-from erd_ros.models.view import View
 
 # Depths are those of a canonical camera of 1000 pixels before one of Human3.6M's focal length.
 _FOCAL_LENGTH = 1.146  # thousand pixels
@@ -55,29 +54,30 @@ def lifter_loss(model: ErdModel, batch: Batch, name: str) -> Tensor:
     if not model.sizings:
         return loss
     sized = model.sizings[0](view, lifted.joints.detach(), lifted.prior.detach(), batch.cues)
-    of_prior = _surprise(
-        size_of(batch.joints, model.skeleton).log() - lifted.prior.log_size,
-        (2 * lifted.prior.log_deviation).exp(),
-    )
-    return loss + _SURPRISE * (of_prior + _surprise_of(sized, view, model, batch))
+    size = size_of(batch.joints, model.skeleton)
+    of_prior = _surprise(size.log() - lifted.prior.log_size, (2 * lifted.prior.log_deviation).exp())
+    return loss + _SURPRISE * (of_prior + _surprise_of(sized, size, depth))
 
 
 def step_loss(model: ErdModel, batch: Batch, first: int, last: int) -> Tensor:
     """Mean distance of the joints, metres, summed over the steps ``first`` to ``last``."""
     trajectory = model.trajectory(batch.rays, batch.confidence, last, batch.root, batch.cues)
-    return torch.stack([_step_error(model, one, batch) for one in trajectory[first:]]).sum()
-
-
-def _step_error(model: ErdModel, estimate: Estimate, batch: Batch) -> Tensor:
-    """Of one step. A pose in sizes is held against the truth at its true size."""
-    joints, sized = estimate.joints, estimate.sized
-    if sized is None:
-        return _distance(joints, batch.joints)
-    size = size_of(batch.joints, model.skeleton)
-    joints = joints * (size / sized.size)[:, None, None]
+    chosen = trajectory[first:]
+    if not model.sizings:
+        return torch.stack([_distance(one.joints, batch.joints) for one in chosen]).sum()
     view = model.inputs.view(batch.rays, batch.confidence)
-    of_sizes = _surprise_of(sized, view, model, batch)
-    return _distance(joints, batch.joints) + _SURPRISE * of_sizes
+    depth = view.from_camera(batch.root[:, None])[:, 0, 2]
+    size = size_of(batch.joints, model.skeleton)
+    errors = [_sized_error(one, batch.joints, size, depth) for one in chosen]
+    return torch.stack(errors).sum()
+
+
+def _sized_error(estimate: Estimate, truth: Tensor, size: Tensor, depth: Tensor) -> Tensor:
+    """Of one step: a pose in sizes is held against the truth at its true size."""
+    sized = estimate.sized
+    assert sized is not None  # the model's root comes from cues
+    joints = estimate.joints * (size / sized.size)[:, None, None]
+    return _distance(joints, truth) + _SURPRISE * _surprise_of(sized, size, depth)
 
 
 def _distance(joints: Tensor, truth: Tensor) -> Tensor:
@@ -85,10 +85,8 @@ def _distance(joints: Tensor, truth: Tensor) -> Tensor:
     return mean
 
 
-def _surprise_of(sized: Sized, view: View, model: ErdModel, batch: Batch) -> Tensor:
-    """Of the true size and depth, under what the solver says of both."""
-    depth = view.from_camera(batch.root[:, None])[:, 0, 2]
-    size = size_of(batch.joints, model.skeleton)
+def _surprise_of(sized: Sized, size: Tensor, depth: Tensor) -> Tensor:
+    """Of the true size and depth in the view, (N,), under what the solver says of both."""
     return _surprise((sized.size - size) / size, sized.size_variance / size.square()) + _surprise(
         (sized.root[:, 2] - depth) / depth, sized.depth_variance / depth.square()
     )
