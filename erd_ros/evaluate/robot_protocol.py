@@ -170,10 +170,12 @@ def _summary(
 
 def _means(errors: PoseErrors, examined: RobotScene, chosen: Mask) -> Errors:
     """Means over the chosen (F,) poses; the last two over their joints, seen and inferred."""
+    if not chosen.any():
+        return {"poses": 0.0}
     seen, of_joints = examined.seen[chosen], errors.of_joints[chosen]
     return {
         "poses": float(chosen.sum()),
-        **(means(errors, chosen) if chosen.any() else {}),
+        **means(errors, chosen),
         "mpjpe_seen_mm": _mean(of_joints[seen]),
         "mpjpe_inferred_mm": _mean(of_joints[~seen]),
     }
