@@ -22,8 +22,7 @@ from erd_ros.evaluate.scenes import SCENES, FixedViews, Scene, fixed_views
 from erd_ros.metrics import mpjpe_mm, mrpe_mm, n_mpjpe_mm
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.pose import FloatArray
-from erd_ros.runtime import Backend, PoseOutputs
-from erd_ros.runtime.onnx_backend import load
+from erd_ros.runtime import Backend, PoseOutputs, load
 from erd_ros.skeleton import H36M17
 
 Array = NDArray[np.float64]
