@@ -11,8 +11,13 @@ from erd_ros.evaluate.tables import Table
 
 # The section of docs/results.md.
 SECTION = "erd evaluate, robot protocol"
-_COLUMNS = {**COLUMNS, "mpjpe_seen_mm": "MPJPE, seen", "mpjpe_inferred_mm": "MPJPE, inferred"}
-_BY_CONDITION = ("mpjpe_mm", "mpjpe_seen_mm", "pa_mpjpe_mm", "mrpe_mm")
+_COLUMNS = {
+    **COLUMNS,
+    "mpjpe_seen_mm": "MPJPE, seen",
+    "mpjpe_inferred_mm": "MPJPE, inferred",
+    "size_error_mm": "size error",
+}
+_BY_CONDITION = ("mpjpe_mm", "mpjpe_seen_mm", "pa_mpjpe_mm", "mrpe_mm", "size_error_mm")
 _LOSS_COLUMNS = ("poses", "MPJPE before", "MPJPE after", "grows by %")
 
 

@@ -17,7 +17,7 @@ from erd_ros.evaluate.robot_losses import Loss, cost, losses
 from erd_ros.evaluate.robot_views import RobotViews, robot_views
 from erd_ros.evaluate.scenes import Scene
 from erd_ros.evaluate.steps import load_steps
-from erd_ros.evaluate.summary import Errors, PoseErrors, means, pose_errors
+from erd_ros.evaluate.summary import Errors, PoseErrors, means, pose_errors, true_size
 from erd_ros.geometry.root import root_from_rays
 from erd_ros.mocap import Mocap, read_mocap
 
@@ -31,6 +31,7 @@ _RANGES: dict[str, tuple[float, ...]] = {
     "roll, degrees": (0, 5, 15, 25),
     "pitch, degrees": (-40, -20, 0, 20, 40),
     "camera height, m": (0.3, 0.9, 1.5, 2.2),
+    "size, m": (0.5, 1.4, 1.5, 1.6, 1.7, 2.5),  # from ankle to head top along the body
 }
 _JOINTS_SEEN = ((2, 5), (6, 8), (9, 11), (12, 14), (15, 17))
 # Every how manieth training frame the mean pose is of.
@@ -86,6 +87,7 @@ def _conditions(views: RobotViews, keypoints: RobotKeypoints) -> dict[str, dict[
         "roll, degrees": np.abs(views.roll),
         "pitch, degrees": views.pitch,
         "camera height, m": views.camera_height,
+        "size, m": true_size(views.points_in_camera),
     }
     in_image = views.in_image().all(1)
     joints_seen = {f"{low} to {high}": (low <= seen) & (seen <= high) for low, high in _JOINTS_SEEN}

@@ -45,12 +45,17 @@ class Prior:
 
 @dataclass(frozen=True, eq=False)
 class Sized:
-    """A person in metres: root (N, 3) in the view, size (N,), variances (N,) of size and depth."""
+    """A person in metres: root (N, 3) in the view, size (N,), variances (N,) of size and depth.
+
+    own_size, own_size_variance  (N,) what all rows but the cue ``size`` say
+    """
 
     root: Tensor
     size: Tensor
     size_variance: Tensor
     depth_variance: Tensor
+    own_size: Tensor
+    own_size_variance: Tensor
 
 
 def no_cues(persons: int, like: Tensor) -> Tensor:
@@ -87,41 +92,36 @@ class Sizing(nn.Module):
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
         offset, slope, ratio = root_line(view.rays, pose, view.confidence)
         ratio = ratio.clamp(min=_SMALLEST_RATIO)
-        zero, one = torch.zeros_like(ratio), torch.ones_like(ratio)
-        of_size = torch.stack([*offset, zero], -1)
-        of_depth = torch.stack([*slope, one], -1)
-        always = self._always(ratio, prior, cues)
+        of_size = torch.stack([*offset, torch.zeros_like(ratio)], -1)
+        of_depth = torch.stack([*slope, torch.ones_like(ratio)], -1)
+        guess, both = _size_rows(prior, cues)
         seen = view.from_camera(torch.tensor([0.0, 0.0, 1.0]).to(pose).expand(pose.shape[0], 1, 3))
-        always.append(_depth_row(seen[:, 0], of_size, of_depth, cues))
-        solved = solve_size_and_depth(always)
+        shared = [
+            self._keypoint_row(ratio, prior),
+            _depth_row(seen[:, 0], of_size, of_depth, cues),
+        ]
+        solved = solve_size_and_depth([*shared, *both])
         feet = [
             self._foot_row(view, pose[:, ankle] + of_size, of_depth, ratio * solved.size, cues)
             for ankle in self.ankles
         ]
         standing = (view.confidence[:, self.ankles] > 0).to(pose).unbind(-1)
+        weighed: list[Row] = []
         for _ in range(_ROUNDS):
             weighed = [
                 Row(row.of_size, row.of_depth, row.value, row.information * here * near)
                 for row, here, near in zip(feet, standing, _near(feet, solved), strict=True)
             ]
-            solved = solve_size_and_depth([*always, *weighed])
+            solved = solve_size_and_depth([*shared, *both, *weighed])
+        own = solve_size_and_depth([*shared, guess, *weighed])
         root = solved.size[:, None] * of_size + solved.depth[:, None] * of_depth
-        return Sized(root, solved.size, solved.size_variance, solved.depth_variance)
+        variances = solved.size_variance, solved.depth_variance
+        return Sized(root, solved.size, *variances, own.size, own.size_variance)
 
-    def _always(self, ratio: Tensor, prior: Prior, cues: Tensor) -> list[Row]:
-        """Rows of the keypoints, of the lifter's guess, and of the size where it is known."""
-        one, zero = torch.ones_like(ratio), torch.zeros_like(ratio)
-        guess = prior.log_size.exp()
-        of_keypoints = (self.log_depth_deviation.exp() * ratio * guess).square()
-        of_guess = (prior.log_deviation.exp() * guess).square()
-        known, size = _known(cues, "size_variance", "size")
-        # A size that a frame before found has this person's guess in it: not counted twice.
-        unknown = (1 / of_guess - known).clamp(min=0)
-        return [
-            Row(-ratio, one, zero, 1 / of_keypoints),
-            Row(one, zero, guess, unknown),
-            Row(one, zero, size, known),
-        ]
+    def _keypoint_row(self, ratio: Tensor, prior: Prior) -> Row:
+        """The depth that the keypoints give a person of one size; it errs in proportion."""
+        deviation = self.log_depth_deviation.exp() * ratio * prior.log_size.exp()
+        return Row(-ratio, torch.ones_like(ratio), torch.zeros_like(ratio), 1 / deviation.square())
 
     def _foot_row(
         self, view: View, of_size: Tensor, of_depth: Tensor, distance: Tensor, cues: Tensor
@@ -141,6 +141,20 @@ class Sizing(nn.Module):
             ANKLE_HEIGHT - camera_height,
             information,
         )
+
+
+def _size_rows(prior: Prior, cues: Tensor) -> tuple[Row, list[Row]]:
+    """The lifter's guess of the size alone; and what of it is left beside the cue, with that."""
+    one, zero = torch.ones_like(prior.log_size), torch.zeros_like(prior.log_size)
+    guess = prior.log_size.exp()
+    guessed = 1 / (prior.log_deviation.exp() * guess).square()
+    known, size = _known(cues, "size_variance", "size")
+    # A size that a frame before found has this person's guess in it: not counted twice.
+    unknown = (guessed - known).clamp(min=0)
+    return Row(one, zero, guess, guessed), [
+        Row(one, zero, guess, unknown),
+        Row(one, zero, size, known),
+    ]
 
 
 def _depth_row(seen: Tensor, of_size: Tensor, of_depth: Tensor, cues: Tensor) -> Row:

@@ -29,7 +29,8 @@ class PoseOutputs:
     joints    (N, J, 3) float32, metres, relative to the root
     root      (N, 3) float32, metres
     residual  (N, J) float32, reprojection error per joint in normalised image coordinates
-    size      (N, 2) float32, the person's size (``cues.py``) and its standard deviation, metres
+    size      (N, 4) float32, the person's size (``cues.py``) and its standard deviation; both again
+              for what this image says without the cue of the size; metres
     sigma     (N,) float32, standard deviation of the root along the ray to the person, metres
 
     The last two are of models that take cues, None of others.
@@ -208,7 +209,7 @@ def empty_outputs(joints: int, takes_cues: bool) -> PoseOutputs:
     )
     if not takes_cues:
         return nobody
-    return replace(nobody, size=np.zeros((0, 2), np.float32), sigma=np.zeros(0, np.float32))
+    return replace(nobody, size=np.zeros((0, 4), np.float32), sigma=np.zeros(0, np.float32))
 
 
 # By suffix and device, the first is the default.
