@@ -116,6 +116,8 @@ def read_engine(path: Path, key: EngineKey) -> bytes | None:
     if reason is None:
         try:
             return _checked(path, key)
+        except (KeyError, TypeError) as error:
+            reason = f"its header cannot be read ({error!r})"
         except (OSError, ValueError) as error:
             reason = str(error)
     _logger.warning("the engine %s is not used: %s", path, reason)

@@ -10,13 +10,12 @@ from erd_ros.artifact import Artifact
 from erd_ros.errors import BackendError
 from erd_ros.golden import Golden
 from erd_ros.pose import FloatArray
-from erd_ros.runtime import tensorrt_builder
 from erd_ros.runtime.buckets import bucket_of, bucket_sizes, in_runs
 from erd_ros.runtime.cuda_device import Buffer, Cuda
 from erd_ros.runtime.engine_cache import EngineKey, cache_folder, cached
 from erd_ros.runtime.graph_backend import GraphBackend, check_graph, input_names, output_names
 from erd_ros.runtime.onnx_metadata import read_metadata
-from erd_ros.runtime.tensorrt_builder import tensorrt
+from erd_ros.runtime.tensorrt_builder import Log, build, check_version, tensorrt
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +99,12 @@ class TensorRtBackend(GraphBackend):
 
 def load(path: Path, device: str, threads: int, max_persons: int) -> TensorRtBackend:
     """Load an ONNX file, its engine from the cache or built now; see ``erd_ros.runtime.load``."""
-    tensorrt_builder.check_version()
+    check_version()
     model, source = path.read_bytes(), str(path)
     metadata = read_metadata(model, source)
     info = Artifact.from_metadata(metadata, source)
     golden = Golden.from_metadata(metadata, source)
-    cuda, log = Cuda(), tensorrt_builder.Log()
+    cuda, log = Cuda(), Log()
     sha256 = hashlib.sha256(model).hexdigest()
     key = EngineKey(
         sha256, tensorrt.__version__, cuda.gpu, cuda.capability, cuda.driver, info.precision,
@@ -115,7 +114,7 @@ def load(path: Path, device: str, threads: int, max_persons: int) -> TensorRtBac
     engine = cached(
         cache_folder(),
         key,
-        build=lambda: tensorrt_builder.build(model, source, info.precision, max_persons, log),
+        build=lambda: build(model, source, info.precision, max_persons, log),
         start=runtime.deserialize_cuda_engine,
     )
     return TensorRtBackend(engine, cuda, info, sha256, golden, max_persons, source)
