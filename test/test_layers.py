@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "export": LEARNING,
     "runtime": CORE | {"geometry"},
     "evaluate": CORE | {"geometry", "mocap", "runtime", "metrics", "report"},
+    "bench": CORE | {"runtime", "models", "train"},  # the twin in PyTorch alone knows the last two
     "reproduce": LEARNING | {"train", "evaluate"},
     "synthetic": CORE | {"geometry"},
     "demo": CORE | {"geometry", "metrics", "report", "synthetic"},
@@ -45,13 +46,13 @@ MAY_IMPORT = {
 BETWEEN_THE_ARMS = {("runtime.torch_backend", "models"), ("runtime.torch_graphs", "models")}
 LEARNING_ARM = {
     "models", "data", "train", "export", "reproduce", "runtime.torch_backend",
-    "runtime.torch_graphs", "commands.train", "commands.reproduce",
+    "runtime.torch_graphs", "bench.twin", "commands.train", "commands.reproduce",
 }  # fmt: skip
 MAY_IMPORT_LIBRARY = {
     "torch": LEARNING_ARM,
     "safetensors": LEARNING_ARM,
     "onnxscript": {"export"},
-    "onnx": {"export", "evaluate"},
+    "onnx": {"export", "evaluate", "bench"},
     "tensorrt": {"runtime.tensorrt_backend", "runtime.tensorrt_builder"},
     "cuda": {"runtime.cuda_device"},
 }
