@@ -11,8 +11,9 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 pytest.importorskip("onnx", reason="onnx is not installed: no export here")
 
 from erd_ros.cli import main
-from erd_ros.evaluate.cue_protocol import EXACT, NONE, SETTINGS, evaluate_cues, true_size
+from erd_ros.evaluate.cue_protocol import EXACT, NONE, SETTINGS, evaluate_cues
 from erd_ros.evaluate.scenes import fixed_views
+from erd_ros.evaluate.summary import true_size
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.models.sizing import size_of
 from erd_ros.skeleton import H36M17
@@ -73,6 +74,15 @@ def test_every_setting_has_its_figures(figures):
 def test_an_exact_root_leaves_no_error_in_depth(figures):
     assert figures["exact"][EXACT]["mrpe_mm"] < 0.7 * figures["exact"][NONE]["mrpe_mm"]
     assert figures["exact"][EXACT]["sigma_mm"] < 2
+
+
+def test_one_good_cue_serves_later_frames(figures):
+    """The tiny people are rigid and all frames of a track are one person's."""
+    first = "depth to 5 cm in the first tenth of a track"
+    errors = figures["exact"]
+    assert errors[first]["size_error_mm"] < errors[NONE]["size_error_mm"]
+    carried = errors[f"{first}, size carried"]["size_error_mm"]
+    assert carried < 0.8 * errors[first]["size_error_mm"]
 
 
 def test_a_better_size_is_a_smaller_error(figures):

@@ -104,6 +104,19 @@ def test_one_good_cue_fixes_size_and_root(standing, cue):
 
 
 @torch.no_grad()
+def test_the_own_size_leaves_out_what_it_was_told(standing):
+    alone, _ = solved(standing)
+    told, _ = solved(standing, size=1.0, size_variance=1e-4)
+    np.testing.assert_allclose(told.own_size, alone.size, rtol=1e-4)
+    np.testing.assert_allclose(told.own_size_variance, alone.size_variance, rtol=1e-4)
+    on_ground, _ = solved(standing, **ground(0.001))
+    both, _ = solved(standing, **ground(0.001), size=1.6, size_variance=0.01)
+    # Which feet stand on the ground is judged with all that is known.
+    difference = (both.own_size / on_ground.size - 1).abs()
+    assert difference.median() < 0.001
+
+
+@torch.no_grad()
 def test_the_worse_a_cue_the_less_it_says(standing):
     wrong = {"up_y": -1.0, "camera_height": CAMERA_HEIGHT + 0.3}
     moved = []

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from erd_ros.carried_size import CarriedSize
 from erd_ros.cues import CUES, Cues
 from erd_ros.errors import InputError
 from erd_ros.evaluate.scenes import SCENES, FixedViews, Scene, fixed_views
@@ -25,6 +24,7 @@ from erd_ros.metrics import mpjpe_mm, mrpe_mm, n_mpjpe_mm
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.pose import FloatArray
 from erd_ros.runtime import Backend, PoseOutputs, load
+from erd_ros.runtime.carried_size import CarriedSize
 
 Array = NDArray[np.float64]
 Figures = dict[str, object]

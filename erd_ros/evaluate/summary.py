@@ -45,9 +45,13 @@ class PoseErrors:
     of_joints: Array
 
 
-def pose_errors(joints: Array, root: Array, scene: Scene) -> PoseErrors:
-    """Errors of joints (F, J, 3) relative to the root and of roots (F, 3), metres."""
+def pose_errors(joints: Array, root: Array, scene: Scene, size: Array | None = None) -> PoseErrors:
+    """Errors of joints (F, J, 3) relative to the root, of roots (F, 3) and sizes (F,), metres.
+
+    size  the joints' own where not given
+    """
     truth, root_truth = scene.joints, scene.root
+    size = true_size(joints) if size is None else size
     x, y, z = np.moveaxis(root_error_xyz_mm(root, root_truth), -1, 0)
     # A person twice as large and twice as far looks the same: joints and root scale together.
     scale = best_scale(joints, truth)[:, None]
@@ -64,7 +68,7 @@ def pose_errors(joints: Array, root: Array, scene: Scene) -> PoseErrors:
         "mrpe_size_known_mm": mrpe_mm(root * scale, root_truth),
         "pck_3d": pck_3d(joints[:, counted], truth[:, counted]),
         "auc_3d": auc_3d(joints[:, counted], truth[:, counted]),
-        "size_error_mm": 1000 * np.abs(true_size(joints) - true_size(truth)),
+        "size_error_mm": 1000 * np.abs(size - true_size(truth)),
     }
     return PoseErrors(of_poses, joint_errors_mm(joints, truth))
 
