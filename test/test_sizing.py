@@ -34,11 +34,11 @@ def test_rows_are_solved_as_numpy_solves_them():
         weight = np.sqrt(information)
         expected = np.linalg.lstsq(weight[:, None] * one, weight * value, rcond=None)[0]
         covariance = np.linalg.inv((one * information[:, None]).T @ one)
-        found = (solved.size[person], solved.depth[person])
+        found = (solved.size[person, 0], solved.depth[person, 0])
         np.testing.assert_allclose(found, expected, rtol=1e-9)
-        variances = (solved.size_variance[person], solved.depth_variance[person])
+        variances = (solved.size_variance[person, 0], solved.depth_variance[person, 0])
         np.testing.assert_allclose(variances, np.diag(covariance), rtol=1e-9)
-        assert solved.covariance[person] == pytest.approx(covariance[0, 1], rel=1e-9)
+        assert solved.covariance[person, 0] == pytest.approx(covariance[0, 1], rel=1e-9)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ def mediapipe_3d(video: Path) -> dict[str, float]:
     MediaPipe.
     """
     capture = cv2.VideoCapture(str(video))
-    detector, times = MediapipeDetector(), []
+    detector = MediapipeDetector()
+    times: list[float] = []
     for _ in range(_MOST_FRAMES):
         read, image = capture.read()
         if not read or len(times) == _WARM_UP_IMAGES + _IMAGES:

@@ -27,7 +27,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class SizeAndDepth:
-    """Size and depth (...), metres, their variances and their covariance, m^2."""
+    """Size and depth (..., 1), metres, their variances and their covariance, m^2."""
 
     size: Any
     depth: Any
@@ -44,12 +44,16 @@ def solve_size_and_depth(rows: Rows, information: Any) -> SizeAndDepth:
     Two rows at least are needed, of different directions: ``depth - k size = 0`` from the
     keypoints, and a prior of the size. The result has the precision of what comes in.
     """
-    # Products of the rows first: they are the same however often the information changes.
-    size_size = (information * (rows.of_size * rows.of_size)).sum(-1)
-    size_depth = (information * (rows.of_size * rows.of_depth)).sum(-1)
-    depth_depth = (information * (rows.of_depth * rows.of_depth)).sum(-1)
-    of_size = (information * (rows.of_size * rows.value)).sum(-1)
-    of_depth = (information * (rows.of_depth * rows.value)).sum(-1)
+
+    def total(product: Any) -> Any:
+        # Products of the rows first: they are the same however often the information changes.
+        return (information * product).sum(-1, keepdims=True)
+
+    size_size = total(rows.of_size * rows.of_size)
+    size_depth = total(rows.of_size * rows.of_depth)
+    depth_depth = total(rows.of_depth * rows.of_depth)
+    of_size = total(rows.of_size * rows.value)
+    of_depth = total(rows.of_depth * rows.value)
     determinant = size_size * depth_depth - size_depth * size_depth
     inverse = 1 / determinant.clip(min=_SMALLEST_DETERMINANT)
     size_variance, depth_variance = depth_depth * inverse, size_size * inverse

@@ -91,9 +91,9 @@ class Sizing(nn.Module):
     def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
         offset, slope, ratio = root_line(view.rays, pose, view.confidence)
-        ratio = ratio.clamp(min=_SMALLEST_RATIO)
-        of_size = torch.stack([*offset, torch.zeros_like(ratio)], -1)
-        of_depth = torch.stack([*slope, torch.ones_like(ratio)], -1)
+        ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
+        of_size = torch.cat([offset, torch.zeros_like(ratio)], -1)
+        of_depth = torch.cat([slope, torch.ones_like(ratio)], -1)
         rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
         always, own = self._information(ratio, prior, cues)
         # Feet are weighed once their distance is known, and anew once their height is.
@@ -106,9 +106,12 @@ class Sizing(nn.Module):
             weighed = on_ground * _near(feet, on_ground, solved)
             solved = solve_size_and_depth(rows, torch.cat([always, weighed], -1))
         alone = solve_size_and_depth(rows, torch.cat([own, weighed], -1))
-        root = solved.size[:, None] * of_size + solved.depth[:, None] * of_depth
-        variances = solved.size_variance, solved.depth_variance
-        return Sized(root, solved.size, *variances, alone.size, alone.size_variance)
+        columns = (
+            solved.size, solved.size_variance, solved.depth_variance, alone.size,
+            alone.size_variance,
+        )  # fmt: skip
+        root = solved.size * of_size + solved.depth * of_depth
+        return Sized(root, *(column.squeeze(-1) for column in columns))
 
     def _rows(
         self,
@@ -120,7 +123,7 @@ class Sizing(nn.Module):
     ) -> tuple[Rows, Rows]:
         """Rows (N, 6): keypoints, the guess, the size, the depth, both ankles; and those alone.
 
-        line  ``of_size`` and ``of_depth`` (N, 3) of the root, and the ratio (N,) of both
+        line  ``of_size`` and ``of_depth`` (N, 3) of the root, and the ratio (N, 1) of both
         """
         of_size, of_depth, ratio = line
         zero, one = torch.zeros_like(ratio), torch.ones_like(ratio)
@@ -131,64 +134,64 @@ class Sizing(nn.Module):
         _, camera_height = _known(cues, "camera_height_variance", "camera_height")
         feet = Rows(
             (up[:, None] * (pose[:, self.ankles] + of_size[:, None])).sum(-1),
-            (up * of_depth).sum(-1)[:, None].expand(-1, 2),
-            (ANKLE_HEIGHT - camera_height)[:, None].expand(-1, 2),
+            (up * of_depth).sum(-1, keepdim=True).expand(-1, 2),
+            (ANKLE_HEIGHT - camera_height).expand(-1, 2),
         )
-        others = Rows(
-            torch.stack([-ratio, one, one, (seen * of_size).sum(-1)], -1),
-            torch.stack([one, zero, zero, (seen * of_depth).sum(-1)], -1),
-            torch.stack([zero, prior.log_size.exp(), size, depth], -1),
-        )
+        along, across = ((seen * part).sum(-1, keepdim=True) for part in (of_depth, of_size))
         rows = Rows(
-            torch.cat([others.of_size, feet.of_size], -1),
-            torch.cat([others.of_depth, feet.of_depth], -1),
-            torch.cat([others.value, feet.value], -1),
+            torch.cat([-ratio, one, one, across, feet.of_size], -1),
+            torch.cat([one, zero, zero, along, feet.of_depth], -1),
+            torch.cat([zero, prior.log_size[:, None].exp(), size, depth, feet.value], -1),
         )
         return rows, feet
 
     def _information(self, ratio: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
         """Of all rows (N, 4) but the ankles'; and the same without the cue of the size."""
-        guess = prior.log_size.exp()
+        guess = prior.log_size[:, None].exp()
         # The depth that the keypoints give a person of one size errs in proportion.
         keypoints = 1 / (self.log_depth_deviation.exp() * ratio * guess).square()
-        guessed = 1 / (prior.log_deviation.exp() * guess).square()
+        guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
         size, _ = _known(cues, "size_variance", "size")
         depth, _ = _known(cues, "depth_variance", "depth")
         # A size that a frame before found has this person's guess in it: not counted twice.
         unknown = (guessed - size).clamp(min=0)
         return (
-            torch.stack([keypoints, unknown, size, depth], -1),
-            torch.stack([keypoints, guessed, torch.zeros_like(guessed), depth], -1),
+            torch.cat([keypoints, unknown, size, depth], -1),
+            torch.cat([keypoints, guessed, torch.zeros_like(guessed), depth], -1),
         )
 
     def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:
         """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance."""
-        height = cues[:, _COLUMN["camera_height_variance"]]
+        height = _column(cues, "camera_height_variance")
         variance = (
             (2 * self.log_ankle_deviation).exp()
             + height
-            + cues[:, _COLUMN["tilt_variance"]] * distance.square()
+            + _column(cues, "tilt_variance") * distance.square()
         )
-        information = torch.where(1 / height > 0, 1 / variance, torch.zeros_like(variance))
-        return information[:, None]
+        return torch.where(1 / height > 0, 1 / variance, torch.zeros_like(variance))
 
 
 def _known(cues: Tensor, variance: str, value: str) -> tuple[Tensor, Tensor]:
-    """Information and value of a cue, 0 and 0 where it is absent."""
-    information = 1 / cues[:, _COLUMN[variance]]
-    values = cues[:, _COLUMN[value]]
+    """Information and value (N, 1) of a cue, 0 and 0 where it is absent."""
+    information, values = 1 / _column(cues, variance), _column(cues, value)
     return information, torch.where(information > 0, values, torch.zeros_like(values))
+
+
+def _column(cues: Tensor, name: str) -> Tensor:
+    """(N, 1)."""
+    index = _COLUMN[name]
+    return cues[:, index : index + 1]
 
 
 def _near(feet: Rows, information: Tensor, solved: SizeAndDepth) -> Tensor:
     """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone."""
-    size, depth = solved.size[:, None], solved.depth[:, None]
-    above = (feet.of_size * size + feet.of_depth * depth - feet.value).clamp(min=0)
+    height = feet.of_size * solved.size + feet.of_depth * solved.depth
+    above = (height - feet.value).clamp(min=0)
     expected = (
         1 / information.clamp(min=_SMALLEST_INFORMATION)
-        + feet.of_size.square() * solved.size_variance[:, None]
-        + feet.of_depth.square() * solved.depth_variance[:, None]
-        + 2 * feet.of_size * feet.of_depth * solved.covariance[:, None]
+        + feet.of_size.square() * solved.size_variance
+        + feet.of_depth.square() * solved.depth_variance
+        + 2 * feet.of_size * feet.of_depth * solved.covariance
     )
     weights: Tensor = 1 / (1 + above.square() / expected)
     return weights
