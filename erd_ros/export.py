@@ -1,10 +1,12 @@
 """Export: the graph that was trained, as one ONNX file that ONNX Runtime and TensorRT 8.6 read."""
 
+import copy
 import io
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +15,24 @@ import onnxruntime
 import torch
 from onnx import helper
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_linear_bn_eval
 
+from erd_ros import golden
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.cues import Cues
-from erd_ros.errors import ArtifactError
+from erd_ros.errors import ArtifactError, InputError
+from erd_ros.golden import Golden
 from erd_ros.models.checkpoint import load_model, write_atomically
 from erd_ros.models.erd import ErdModel, what_is_sure
 from erd_ros.pose import FloatArray
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
 IR_VERSION = 8  # of the ONNX release that brought opset 17; older runtimes refuse newer ones
-LARGEST_DIFFERENCE = 1e-5  # metres, PyTorch against ONNX Runtime
+# Metres, ONNX Runtime against PyTorch in float32. Half precision moves the root along the ray most.
+LARGEST_DIFFERENCE = {"float32": 1e-5, "mixed_float16": 2e-2}
 LARGEST_FILE = 20_000_000  # bytes
 _BATCH_SIZES = (1, 2, 7, 64)
+_GOLDEN_PERSONS, _GOLDEN_SEED = 8, 1000
 _INPUTS = ("rays", "confidence", "cues")  # the last where the root comes from cues
 _OUTPUTS = ("joints", "root", "residual", "size", "sigma")  # the last two likewise
 
@@ -45,34 +52,93 @@ class _Exported(nn.Module):
         return (*steps, *what_is_sure(trajectory[-1], rays, confidence))
 
 
-def export(checkpoint: Path, out: Path) -> dict[str, float]:
+class _InHalf(nn.Module):
+    """A network in float16 within a graph of float32; whoever calls it casts the result."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = _without_batch_norm(network).half()
+
+    def forward(self, *features: Tensor) -> Tensor:
+        outputs: Tensor = self.network(*(one.half() for one in features))
+        return outputs
+
+
+def export(checkpoint: Path, out: Path, precision: str = "float32") -> dict[str, float]:
     """Write a checkpoint as ONNX; returns the file's bytes and the largest difference, metres.
 
     The outputs are ``joints``, ``root`` and ``residual``, and ``size`` and ``sigma`` of a model
     that takes ``cues``; the estimates of the steps stay inside as values named ``joints_step_0``
-    (the lifter alone) to ``joints_step_K``, ``root_step_...``.
+    (the lifter alone) to ``joints_step_K``, ``root_step_...``. With the description goes what
+    PyTorch makes of a few people, for ``runtime/self_test.py``.
+
+    precision  a key of ``PRECISIONS``: the networks' numbers; all others, inputs and outputs
+               included, are float32
     Raises ArtifactError, and writes nothing, unless ONNX Runtime's poses equal PyTorch's.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
     model, artifact = load_model(checkpoint)
     if model.config.root == "given":
         raise ArtifactError(
             f"{checkpoint} needs the true root, which no robot has; train it with another root"
         )
-    proto = _with_contract(_to_onnx(model), artifact)
+    described = replace(artifact, precision=precision)
+    proto = _with_contract(_to_onnx(PRECISIONS[precision](model)), described, _golden(model))
     content = proto.SerializeToString()
     if len(content) > LARGEST_FILE:
         raise ArtifactError(
             f"{out} would have {len(content)} bytes, at most {LARGEST_FILE} may ship; "
             "train a smaller model"
         )
-    difference = largest_difference(model, content)
-    if not difference <= LARGEST_DIFFERENCE:
+    difference, allowed = largest_difference(model, content), LARGEST_DIFFERENCE[precision]
+    if not difference <= allowed:
         raise ArtifactError(
             f"ONNX Runtime's poses differ from PyTorch's by {difference:.2g} m, at most "
-            f"{LARGEST_DIFFERENCE} m is allowed; {out} was not written"
+            f"{allowed} m is allowed; {out} was not written"
         )
     write_atomically(out, content)
     return {"bytes": len(content), "largest_difference_m": difference}
+
+
+def _same(model: ErdModel) -> ErdModel:
+    return model
+
+
+def _with_networks_in_half(model: ErdModel) -> ErdModel:
+    """A copy whose lifter and regressors compute in float16, the geometry in float32."""
+    half = copy.deepcopy(model)
+    half.lifter = _InHalf(half.lifter)
+    half.regressors = nn.ModuleList(_InHalf(regressor) for regressor in half.regressors)
+    return half
+
+
+PRECISIONS = {"float32": _same, "mixed_float16": _with_networks_in_half}
+
+
+def _without_batch_norm(network: nn.Module) -> nn.Module:
+    """Batch normalisation after a linear layer goes into its weights, while they are float32."""
+    for part in network.modules():
+        if not isinstance(part, nn.Sequential):
+            continue
+        for index in range(len(part) - 1):
+            linear, norm = part[index], part[index + 1]
+            if isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
+                part[index], part[index + 1] = fuse_linear_bn_eval(linear, norm), nn.Identity()
+    return network
+
+
+def _golden(model: ErdModel) -> Golden:
+    """What the model makes of a few people; a ray that is not seen stands as 0."""
+    people = tuple(
+        np.nan_to_num(array, nan=0, posinf=np.inf)
+        for array in _people(model, _GOLDEN_PERSONS, _GOLDEN_SEED)
+    )
+    with torch.no_grad():
+        outputs = [one.numpy() for one in model(*map(torch.from_numpy, people))]
+    return Golden(
+        dict(zip(_INPUTS, people, strict=False)), dict(zip(_OUTPUTS, outputs, strict=False))
+    )
 
 
 def largest_difference(model: ErdModel, content: bytes) -> float:
@@ -144,8 +210,10 @@ def _to_onnx(model: ErdModel) -> onnx.ModelProto:
     return proto
 
 
-def _with_contract(proto: onnx.ModelProto, artifact: Artifact) -> onnx.ModelProto:
-    """Name the last step's values joints and root, make them the outputs, add the description."""
+def _with_contract(
+    proto: onnx.ModelProto, artifact: Artifact, reference: Golden
+) -> onnx.ModelProto:
+    """Name the last step's values joints and root, make them the outputs, add what is known."""
     graph = proto.graph
     kinds = {output.name: output for output in graph.output}
     for name in _OUTPUTS[:2]:
@@ -162,7 +230,8 @@ def _with_contract(proto: onnx.ModelProto, artifact: Artifact) -> onnx.ModelProt
     del graph.output[:]
     graph.output.extend(kinds[name] for name in _OUTPUTS if name in kinds)
     del proto.metadata_props[:]
-    helper.set_model_props(proto, {METADATA_KEY: artifact.to_json()})
+    metadata = {METADATA_KEY: artifact.to_json(), golden.METADATA_KEY: reference.to_json()}
+    helper.set_model_props(proto, metadata)
     # The exporter notes where in the sources things come from: paths of this machine, in fields
     # that the older format does not have.
     proto.ir_version = IR_VERSION

@@ -12,7 +12,7 @@ from erd_ros.cues import ANKLE_HEIGHT, CUES, Cues
 from erd_ros.data.batches import Simulation, SimulationConfig
 from erd_ros.data.cues import CueConfig
 from erd_ros.errors import InputError
-from erd_ros.geometry.size import Row, solve_size_and_depth
+from erd_ros.geometry.size import Rows, solve_size_and_depth
 from erd_ros.mocap import read_human36m_cameras, read_mocap
 from erd_ros.models.sizing import Prior, Sizing, no_cues, size_of
 from erd_ros.models.view import look_at_person
@@ -25,20 +25,20 @@ COLUMN = {name: index for index, name in enumerate(CUES)}
 
 def test_rows_are_solved_as_numpy_solves_them():
     generator = np.random.default_rng(0)
-    rows = [Row(*generator.normal(size=(3, 20)), generator.uniform(0.1, 9, 20)) for _ in range(5)]
-    solved = solve_size_and_depth(rows)
+    rows = Rows(*generator.normal(size=(3, 20, 5)))
+    informations = generator.uniform(0.1, 9, (20, 5))
+    solved = solve_size_and_depth(rows, informations)
     for person in range(20):
-        one = np.array([[r.of_size[person], r.of_depth[person]] for r in rows])
-        value = np.array([r.value[person] for r in rows])
-        information = np.array([r.information[person] for r in rows])
+        one = np.stack([rows.of_size[person], rows.of_depth[person]], -1)
+        value, information = rows.value[person], informations[person]
         weight = np.sqrt(information)
         expected = np.linalg.lstsq(weight[:, None] * one, weight * value, rcond=None)[0]
         covariance = np.linalg.inv((one * information[:, None]).T @ one)
-        found = (solved.size[person], solved.depth[person])
+        found = (solved.size[person, 0], solved.depth[person, 0])
         np.testing.assert_allclose(found, expected, rtol=1e-9)
-        variances = (solved.size_variance[person], solved.depth_variance[person])
+        variances = (solved.size_variance[person, 0], solved.depth_variance[person, 0])
         np.testing.assert_allclose(variances, np.diag(covariance), rtol=1e-9)
-        assert solved.covariance[person] == pytest.approx(covariance[0, 1], rel=1e-9)
+        assert solved.covariance[person, 0] == pytest.approx(covariance[0, 1], rel=1e-9)
 
 
 @pytest.fixture(scope="module")

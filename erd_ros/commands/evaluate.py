@@ -85,7 +85,7 @@ def _robot(arguments: argparse.Namespace) -> None:
     from erd_ros.report import command
 
     model = _model(arguments)
-    models = {model.stem: model, **dict(_named(one) for one in arguments.beside)}
+    models = {model.stem: model, **dict(named_file(one) for one in arguments.beside)}
     figures = evaluate_robot(
         models, arguments.data, arguments.sources, arguments.split, arguments.seed
     )
@@ -137,7 +137,8 @@ def _check_options(arguments: argparse.Namespace) -> None:
             )
 
 
-def _named(option: str) -> tuple[str, Path]:
+def named_file(option: str) -> tuple[str, Path]:
+    """Name and path of one value of ``--beside``. Raises InputError."""
     name, equals, path = option.partition("=")
     if not (name and equals and path):
         raise InputError(f"--beside has '{option}', expected NAME=FILE.onnx")

@@ -23,9 +23,8 @@ from erd_ros.evaluate.summary import true_size
 from erd_ros.metrics import mpjpe_mm, mrpe_mm, n_mpjpe_mm
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.pose import FloatArray
-from erd_ros.runtime import Backend, PoseOutputs
+from erd_ros.runtime import Backend, PoseOutputs, load
 from erd_ros.runtime.carried_size import CarriedSize
-from erd_ros.runtime.onnx_backend import load
 
 Array = NDArray[np.float64]
 Figures = dict[str, object]

@@ -12,7 +12,7 @@ from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.metrics import Array
 from erd_ros.pose import FloatArray
 from erd_ros.runtime import check_cues
-from erd_ros.runtime.onnx_backend import INPUTS
+from erd_ros.runtime.graph_backend import INPUTS
 
 try:
     import onnx

@@ -5,7 +5,6 @@ is known (how large people are, how tall this one is, where the ground lies, how
 is linear in size and depth, so that all of it together has a closed form of two unknowns.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,23 +13,21 @@ _SMALLEST_DETERMINANT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
-    """``of_size * size + of_depth * depth = value``, each (...), metres.
+class Rows:
+    """R rows ``of_size * size + of_depth * depth = value``, each (..., R), metres and finite.
 
-    information  1 / variance of the value, 1/m^2; 0 where the row is absent
-
-    NumPy arrays, torch tensors and plain numbers alike; value and factors are finite always.
+    NumPy arrays and torch tensors alike. Together in arrays, for one by one they are so many small
+    operations that a runtime spends its time between them.
     """
 
     of_size: Any
     of_depth: Any
     value: Any
-    information: Any
 
 
 @dataclass(frozen=True, eq=False)
 class SizeAndDepth:
-    """Size and depth (...), metres, their variances and their covariance, m^2."""
+    """Size and depth (..., 1), metres, their variances and their covariance, m^2."""
 
     size: Any
     depth: Any
@@ -39,23 +36,32 @@ class SizeAndDepth:
     covariance: Any
 
 
-def solve_size_and_depth(rows: Sequence[Row]) -> SizeAndDepth:
+def solve_size_and_depth(rows: Rows, information: Any) -> SizeAndDepth:
     """Weighted least squares of both unknowns; the rows must determine them.
+
+    information  (..., R) 1 / variance of the values, 1/m^2; 0 where a row is absent
 
     Two rows at least are needed, of different directions: ``depth - k size = 0`` from the
     keypoints, and a prior of the size. The result has the precision of what comes in.
     """
-    size_size = sum(row.information * row.of_size * row.of_size for row in rows)
-    size_depth = sum(row.information * row.of_size * row.of_depth for row in rows)
-    depth_depth = sum(row.information * row.of_depth * row.of_depth for row in rows)
-    of_size = sum(row.information * row.of_size * row.value for row in rows)
-    of_depth = sum(row.information * row.of_depth * row.value for row in rows)
+
+    def total(product: Any) -> Any:
+        # Products of the rows first: they are the same however often the information changes.
+        return (information * product).sum(-1, keepdims=True)
+
+    size_size = total(rows.of_size * rows.of_size)
+    size_depth = total(rows.of_size * rows.of_depth)
+    depth_depth = total(rows.of_depth * rows.of_depth)
+    of_size = total(rows.of_size * rows.value)
+    of_depth = total(rows.of_depth * rows.value)
     determinant = size_size * depth_depth - size_depth * size_depth
     inverse = 1 / determinant.clip(min=_SMALLEST_DETERMINANT)
+    size_variance, depth_variance = depth_depth * inverse, size_size * inverse
+    covariance = -size_depth * inverse
     return SizeAndDepth(
-        (depth_depth * of_size - size_depth * of_depth) * inverse,
-        (size_size * of_depth - size_depth * of_size) * inverse,
-        depth_depth * inverse,
-        size_size * inverse,
-        -size_depth * inverse,
+        size_variance * of_size + covariance * of_depth,
+        covariance * of_size + depth_variance * of_depth,
+        size_variance,
+        depth_variance,
+        covariance,
     )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from erd_ros.cues import ANKLE_HEIGHT, CUES, LEG, SPINE
 from erd_ros.geometry.root import root_line
-from erd_ros.geometry.size import Row, SizeAndDepth, solve_size_and_depth
+from erd_ros.geometry.size import Rows, SizeAndDepth, solve_size_and_depth
 from erd_ros.models.view import View
 from erd_ros.skeleton import Skeleton
 
@@ -91,95 +91,107 @@ class Sizing(nn.Module):
     def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
         offset, slope, ratio = root_line(view.rays, pose, view.confidence)
-        ratio = ratio.clamp(min=_SMALLEST_RATIO)
-        of_size = torch.stack([*offset, torch.zeros_like(ratio)], -1)
-        of_depth = torch.stack([*slope, torch.ones_like(ratio)], -1)
-        guess, both = _size_rows(prior, cues)
-        seen = view.from_camera(torch.tensor([0.0, 0.0, 1.0]).to(pose).expand(pose.shape[0], 1, 3))
-        shared = [
-            self._keypoint_row(ratio, prior),
-            _depth_row(seen[:, 0], of_size, of_depth, cues),
-        ]
-        solved = solve_size_and_depth([*shared, *both])
-        feet = [
-            self._foot_row(view, pose[:, ankle] + of_size, of_depth, ratio * solved.size, cues)
-            for ankle in self.ankles
-        ]
-        standing = (view.confidence[:, self.ankles] > 0).to(pose).unbind(-1)
-        weighed: list[Row] = []
+        ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
+        of_size = torch.cat([offset, torch.zeros_like(ratio)], -1)
+        of_depth = torch.cat([slope, torch.ones_like(ratio)], -1)
+        rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
+        always, own = self._information(ratio, prior, cues)
+        # Feet are weighed once their distance is known, and anew once their height is.
+        nothing = torch.zeros_like(always[:, :2])
+        solved = solve_size_and_depth(rows, torch.cat([always, nothing], -1))
+        standing = (view.confidence[:, self.ankles] > 0).to(pose)
+        on_ground = standing * self._of_feet(ratio * solved.size, cues)
+        weighed = on_ground
         for _ in range(_ROUNDS):
-            weighed = [
-                Row(row.of_size, row.of_depth, row.value, row.information * here * near)
-                for row, here, near in zip(feet, standing, _near(feet, solved), strict=True)
-            ]
-            solved = solve_size_and_depth([*shared, *both, *weighed])
-        own = solve_size_and_depth([*shared, guess, *weighed])
-        root = solved.size[:, None] * of_size + solved.depth[:, None] * of_depth
-        variances = solved.size_variance, solved.depth_variance
-        return Sized(root, solved.size, *variances, own.size, own.size_variance)
+            weighed = on_ground * _near(feet, on_ground, solved)
+            solved = solve_size_and_depth(rows, torch.cat([always, weighed], -1))
+        alone = solve_size_and_depth(rows, torch.cat([own, weighed], -1))
+        columns = (
+            solved.size, solved.size_variance, solved.depth_variance, alone.size,
+            alone.size_variance,
+        )  # fmt: skip
+        root = solved.size * of_size + solved.depth * of_depth
+        return Sized(root, *(column.squeeze(-1) for column in columns))
 
-    def _keypoint_row(self, ratio: Tensor, prior: Prior) -> Row:
-        """The depth that the keypoints give a person of one size; it errs in proportion."""
-        deviation = self.log_depth_deviation.exp() * ratio * prior.log_size.exp()
-        return Row(-ratio, torch.ones_like(ratio), torch.zeros_like(ratio), 1 / deviation.square())
+    def _rows(
+        self,
+        view: View,
+        pose: Tensor,
+        line: tuple[Tensor, Tensor, Tensor],
+        prior: Prior,
+        cues: Tensor,
+    ) -> tuple[Rows, Rows]:
+        """Rows (N, 6): keypoints, the guess, the size, the depth, both ankles; and those alone.
 
-    def _foot_row(
-        self, view: View, of_size: Tensor, of_depth: Tensor, distance: Tensor, cues: Tensor
-    ) -> Row:
-        """An ankle's height above the ground; a tilt errs in proportion to the distance."""
-        up = view.from_camera(cues[:, None, _UP])[:, 0]
-        known, camera_height = _known(cues, "camera_height_variance", "camera_height")
+        line  ``of_size`` and ``of_depth`` (N, 3) of the root, and the ratio (N, 1) of both
+        """
+        of_size, of_depth, ratio = line
+        zero, one = torch.zeros_like(ratio), torch.ones_like(ratio)
+        axis = torch.tensor([0.0, 0.0, 1.0]).to(pose).expand(pose.shape[0], 3)
+        seen, up = view.from_camera(torch.stack([axis, cues[:, _UP]], 1)).unbind(1)
+        _, size = _known(cues, "size_variance", "size")
+        _, depth = _known(cues, "depth_variance", "depth")
+        _, camera_height = _known(cues, "camera_height_variance", "camera_height")
+        feet = Rows(
+            (up[:, None] * (pose[:, self.ankles] + of_size[:, None])).sum(-1),
+            (up * of_depth).sum(-1, keepdim=True).expand(-1, 2),
+            (ANKLE_HEIGHT - camera_height).expand(-1, 2),
+        )
+        along, across = ((seen * part).sum(-1, keepdim=True) for part in (of_depth, of_size))
+        rows = Rows(
+            torch.cat([-ratio, one, one, across, feet.of_size], -1),
+            torch.cat([one, zero, zero, along, feet.of_depth], -1),
+            torch.cat([zero, prior.log_size[:, None].exp(), size, depth, feet.value], -1),
+        )
+        return rows, feet
+
+    def _information(self, ratio: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
+        """Of all rows (N, 4) but the ankles'; and the same without the cue of the size."""
+        guess = prior.log_size[:, None].exp()
+        # The depth that the keypoints give a person of one size errs in proportion.
+        keypoints = 1 / (self.log_depth_deviation.exp() * ratio * guess).square()
+        guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
+        size, _ = _known(cues, "size_variance", "size")
+        depth, _ = _known(cues, "depth_variance", "depth")
+        # A size that a frame before found has this person's guess in it: not counted twice.
+        unknown = (guessed - size).clamp(min=0)
+        return (
+            torch.cat([keypoints, unknown, size, depth], -1),
+            torch.cat([keypoints, guessed, torch.zeros_like(guessed), depth], -1),
+        )
+
+    def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:
+        """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance."""
+        height = _column(cues, "camera_height_variance")
         variance = (
             (2 * self.log_ankle_deviation).exp()
-            + cues[:, _COLUMN["camera_height_variance"]]
-            + cues[:, _COLUMN["tilt_variance"]] * distance.square()
+            + height
+            + _column(cues, "tilt_variance") * distance.square()
         )
-        information = torch.where(known > 0, 1 / variance, torch.zeros_like(variance))
-        return Row(
-            (up * of_size).sum(-1),
-            (up * of_depth).sum(-1),
-            ANKLE_HEIGHT - camera_height,
-            information,
-        )
-
-
-def _size_rows(prior: Prior, cues: Tensor) -> tuple[Row, list[Row]]:
-    """The lifter's guess of the size alone; and what of it is left beside the cue, with that."""
-    one, zero = torch.ones_like(prior.log_size), torch.zeros_like(prior.log_size)
-    guess = prior.log_size.exp()
-    guessed = 1 / (prior.log_deviation.exp() * guess).square()
-    known, size = _known(cues, "size_variance", "size")
-    # A size that a frame before found has this person's guess in it: not counted twice.
-    unknown = (guessed - known).clamp(min=0)
-    return Row(one, zero, guess, guessed), [
-        Row(one, zero, guess, unknown),
-        Row(one, zero, size, known),
-    ]
-
-
-def _depth_row(seen: Tensor, of_size: Tensor, of_depth: Tensor, cues: Tensor) -> Row:
-    """The root's z in the camera; ``seen`` (N, 3) is the camera's axis in the view."""
-    known, depth = _known(cues, "depth_variance", "depth")
-    return Row((seen * of_size).sum(-1), (seen * of_depth).sum(-1), depth, known)
+        return torch.where(1 / height > 0, 1 / variance, torch.zeros_like(variance))
 
 
 def _known(cues: Tensor, variance: str, value: str) -> tuple[Tensor, Tensor]:
-    """Information and value of a cue, 0 and 0 where it is absent."""
-    information = 1 / cues[:, _COLUMN[variance]]
-    values = cues[:, _COLUMN[value]]
+    """Information and value (N, 1) of a cue, 0 and 0 where it is absent."""
+    information, values = 1 / _column(cues, variance), _column(cues, value)
     return information, torch.where(information > 0, values, torch.zeros_like(values))
 
 
-def _near(feet: list[Row], solved: SizeAndDepth) -> list[Tensor]:
-    """Weights of ankles by how far above the ground they come to lie: Cauchy's, upwards alone."""
-    weights = []
-    for row in feet:
-        above = (row.of_size * solved.size + row.of_depth * solved.depth - row.value).clamp(min=0)
-        expected = (
-            1 / row.information.clamp(min=_SMALLEST_INFORMATION)
-            + row.of_size.square() * solved.size_variance
-            + row.of_depth.square() * solved.depth_variance
-            + 2 * row.of_size * row.of_depth * solved.covariance
-        )
-        weights.append(1 / (1 + above.square() / expected))
+def _column(cues: Tensor, name: str) -> Tensor:
+    """(N, 1)."""
+    index = _COLUMN[name]
+    return cues[:, index : index + 1]
+
+
+def _near(feet: Rows, information: Tensor, solved: SizeAndDepth) -> Tensor:
+    """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone."""
+    height = feet.of_size * solved.size + feet.of_depth * solved.depth
+    above = (height - feet.value).clamp(min=0)
+    expected = (
+        1 / information.clamp(min=_SMALLEST_INFORMATION)
+        + feet.of_size.square() * solved.size_variance
+        + feet.of_depth.square() * solved.depth_variance
+        + 2 * feet.of_size * feet.of_depth * solved.covariance
+    )
+    weights: Tensor = 1 / (1 + above.square() / expected)
     return weights
