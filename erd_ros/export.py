@@ -31,6 +31,7 @@ IR_VERSION = 8  # of the ONNX release that brought opset 17; older runtimes refu
 # Metres, ONNX Runtime against PyTorch in float32. Half precision moves the root along the ray most.
 LARGEST_DIFFERENCE = {"float32": 1e-5, "mixed_float16": 2e-2}
 LARGEST_FILE = 20_000_000  # bytes
+_SIZE = 1.6  # metres from ankle to head top
 _BATCH_SIZES = (1, 2, 7, 64)
 _GOLDEN_PERSONS, _GOLDEN_SEED = 8, 1000
 _INPUTS = ("rays", "confidence", "cues")  # the last where the root comes from cues
@@ -168,7 +169,9 @@ def _people(model: ErdModel, size: int, seed: int) -> tuple[FloatArray, ...]:
     joints = len(model.skeleton)
     direction = np.append(generator.uniform(-0.3, 0.3, (size, 2)), np.ones((size, 1)), 1)
     root = direction * generator.uniform(2, 6, (size, 1))
-    poses = model.pose_mean[0].numpy() + generator.normal(0, 0.1, (size, joints, 3))
+    # The root's own place among the means holds other numbers; poses in sizes become metres.
+    mean = (model.pose_mean * model.not_itself)[0].numpy() * (_SIZE if model.sizings else 1)
+    poses = mean + generator.normal(0, 0.1, (size, joints, 3))
     points = poses + root[:, None]
     rays = points[..., :2] / points[..., 2:]
     confidence = generator.uniform(0.3, 1, (size, joints))
@@ -183,7 +186,7 @@ def _cues(depth: FloatArray, generator: np.random.Generator) -> FloatArray:
     rows = []
     for one in depth:
         size, height, pelvis = np.where(generator.random(3) < 1 / 3, np.inf, 0.05)
-        cues = Cues(1.6, size, (0.0, -1.0, 0.0), 0.9, height, 0.01, float(one), pelvis)
+        cues = Cues(_SIZE, size, (0.0, -1.0, 0.0), 0.9, height, 0.01, float(one), pelvis)
         rows.append(cues.row())
     return np.stack(rows)
 

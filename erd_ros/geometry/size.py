@@ -6,6 +6,7 @@ is linear in size and depth, so that all of it together has a closed form of two
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 # Determinants below this come from rows that say nothing; information is 1e-6 / m^2 or more.
@@ -36,32 +37,46 @@ class SizeAndDepth:
     covariance: Any
 
 
-def solve_size_and_depth(rows: Rows, information: Any) -> SizeAndDepth:
-    """Weighted least squares of both unknowns; the rows must determine them.
+class SizeAndDepthSolver:
+    """Weighted least squares of both unknowns, for the same rows as often as wanted.
 
-    information  (..., R) 1 / variance of the values, 1/m^2; 0 where a row is absent
-
-    Two rows at least are needed, of different directions: ``depth - k size = 0`` from the
-    keypoints, and a prior of the size. The result has the precision of what comes in.
+    The solution is the mean of those of every pair of rows i, j, each weighted by the product of
+    both rows' information and of the squared determinant ``d = a_i b_j - a_j b_i`` (Jacobi 1841).
+    Normal equations would say the same, but where one row is far surer than the others their
+    determinant is a difference of nearly equal numbers, which float32 does not hold; here it is a
+    sum of squares.
     """
 
-    def total(product: Any) -> Any:
-        # Products of the rows first: they are the same however often the information changes.
-        return (information * product).sum(-1, keepdims=True)
+    def __init__(self, rows: Rows) -> None:
+        a, b, value = rows.of_size, rows.of_depth, rows.value
+        pairs = list(combinations(range(a.shape[-1]), 2))
+        self._first, self._second = ([pair[side] for pair in pairs] for side in (0, 1))
+        determinant = self._cross(a, b)
+        self._squared = determinant * determinant
+        self._size = determinant * self._cross(value, b)
+        self._depth = determinant * self._cross(a, value)
+        self._of_size, self._of_depth, self._of_both = a * a, b * b, a * b
 
-    size_size = total(rows.of_size * rows.of_size)
-    size_depth = total(rows.of_size * rows.of_depth)
-    depth_depth = total(rows.of_depth * rows.of_depth)
-    of_size = total(rows.of_size * rows.value)
-    of_depth = total(rows.of_depth * rows.value)
-    determinant = size_size * depth_depth - size_depth * size_depth
-    inverse = 1 / determinant.clip(min=_SMALLEST_DETERMINANT)
-    size_variance, depth_variance = depth_depth * inverse, size_size * inverse
-    covariance = -size_depth * inverse
-    return SizeAndDepth(
-        size_variance * of_size + covariance * of_depth,
-        covariance * of_size + depth_variance * of_depth,
-        size_variance,
-        depth_variance,
-        covariance,
-    )
+    def solve(self, information: Any) -> SizeAndDepth:
+        """Size and depth under the information (..., R), 1/m^2, of the rows; 0: a row is absent.
+
+        At least two rows of different directions are needed: ``depth - k size = 0`` from the
+        keypoints, and a prior of the size. The result has the precision of what comes in.
+        """
+        both = information[..., self._first] * information[..., self._second]
+        inverse = 1 / _total(both * self._squared).clip(min=_SMALLEST_DETERMINANT)
+        return SizeAndDepth(
+            _total(both * self._size) * inverse,
+            _total(both * self._depth) * inverse,
+            _total(information * self._of_depth) * inverse,
+            _total(information * self._of_size) * inverse,
+            -_total(information * self._of_both) * inverse,
+        )
+
+    def _cross(self, one: Any, other: Any) -> Any:
+        first, second = self._first, self._second
+        return one[..., first] * other[..., second] - one[..., second] * other[..., first]
+
+
+def _total(values: Any) -> Any:
+    return values.sum(-1, keepdims=True)

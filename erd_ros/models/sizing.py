@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from erd_ros.cues import ANKLE_HEIGHT, CUES, LEG, SPINE
 from erd_ros.geometry.root import root_line
-from erd_ros.geometry.size import Rows, SizeAndDepth, solve_size_and_depth
+from erd_ros.geometry.size import Rows, SizeAndDepth, SizeAndDepthSolver
 from erd_ros.models.view import View
 from erd_ros.skeleton import Skeleton
 
@@ -106,17 +106,18 @@ class Sizing(nn.Module):
         of_size = torch.cat([offset, torch.zeros_like(ratio)], -1)
         of_depth = torch.cat([slope, torch.ones_like(ratio)], -1)
         rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
+        solver = SizeAndDepthSolver(rows)
         always, own = self._information(doubt * ratio, prior, cues)
         # Feet are weighed once their distance is known, and anew once their height is.
         nothing = torch.zeros_like(always[:, :2])
-        solved = solve_size_and_depth(rows, torch.cat([always, nothing], -1))
+        solved = solver.solve(torch.cat([always, nothing], -1))
         standing = (view.confidence[:, self.ankles] > 0).to(pose)
         on_ground = standing * self._of_feet(of_ankles, ratio * solved.size, cues)
         weighed = on_ground
         for _ in range(_ROUNDS):
             weighed = on_ground * _near(feet, on_ground, solved)
-            solved = solve_size_and_depth(rows, torch.cat([always, weighed], -1))
-        alone = solve_size_and_depth(rows, torch.cat([own, weighed], -1))
+            solved = solver.solve(torch.cat([always, weighed], -1))
+        alone = solver.solve(torch.cat([own, weighed], -1))
         columns = (
             solved.size, solved.size_variance, solved.depth_variance, alone.size,
             alone.size_variance,
