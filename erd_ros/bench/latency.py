@@ -52,7 +52,7 @@ def latencies(backends: Mapping[str, Backend], persons: int, seconds: float) -> 
 
 
 def _turn(backend: Backend, inputs: tuple[FloatArray, ...], seconds: float) -> list[float]:
-    """Seconds of each call but the first, which finds the weights of the one before in the cache."""
+    """Seconds of each call but the first, which finds another's weights in the caches."""
     times: list[float] = []
     backend(*inputs)
     started = now = time.perf_counter()
