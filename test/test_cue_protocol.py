@@ -96,10 +96,12 @@ def test_command(models, data, tmp_path, capsys):
     out, page = tmp_path / "cues.json", tmp_path / "page.md"
     page.write_text("<!-- erd evaluate, cues: begin -->\n<!-- erd evaluate, cues: end -->\n")
     arguments = ["--protocol", "cues", "--data", str(data), "--sources", "cmu"]
-    wanted = ["--json", str(out), "--markdown", str(page)]
+    picture = tmp_path / "cues.png"
+    wanted = ["--json", str(out), "--markdown", str(page), "--plot", str(picture)]
     assert main(["evaluate", str(models["cues"]), *arguments, *wanted]) == 0
     assert "depth to 5 cm" in capsys.readouterr().out
     assert json.loads(out.read_text())["seed"] == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
     assert "| depth to 5 cm |" in page.read_text()
     assert main(["evaluate", str(models["perspective"]), *arguments]) == 1
     assert "takes no cues" in capsys.readouterr().err

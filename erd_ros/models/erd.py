@@ -85,7 +85,8 @@ class ErdModel(nn.Module):
             )
         self.inputs = Inputs(joints, config.inputs)
         self.lifter = LIFTERS[config.lifter](self.lifter_shape(), config.lifter_size)
-        features = self.inputs.regressor_size(config.feature) + 2 * (config.root == "cues")
+        features = self.inputs.regressor_size(config.feature)
+        features += (2 + joints) * (config.root == "cues")
         self.regressors = nn.ModuleList(
             ResidualRegressor(features, joints, config.regressor_size) for _ in range(config.steps)
         )
@@ -201,24 +202,32 @@ class ErdModel(nn.Module):
         pose = lifted.joints
         solve = self._from_cues if self.sizings else self._metric
         known = cues if self.sizings else given
-        estimate = solve(0, view, lifted, pose, known)
+        estimate = solve(0, view, lifted, pose, None, known)
         yield estimate
         for step, regressor in enumerate(self.regressors, start=1):
             projected = _project(estimate.joints, estimate.root)
             features = self.inputs.of_regressor(self.config.feature, view, projected)
             if estimate.sized is not None:
-                features = torch.cat([features, _certainty(estimate.sized)], -1)
+                sure = _certainty(estimate.sized), view.confidence
+                features = torch.cat([features, *sure], -1)
             with self.in_networks():
                 increment = regressor(features).float()
             pose = pose + _relative_to_root(increment * self.increment_deviation)
             if self.config.root_every_step:
-                estimate = solve(step, view, lifted, pose, known)
+                # Where an increment of the root would stand, a regressor remarks on the keypoints.
+                estimate = solve(step, view, lifted, pose, increment[:, 0], known)
             else:
                 estimate = replace(estimate, joints=pose)
             yield estimate
 
     def _metric(
-        self, step: int, view: View, lifted: Lifted, pose: Tensor, given: Tensor | None
+        self,
+        step: int,
+        view: View,
+        lifted: Lifted,
+        pose: Tensor,
+        remarks: Tensor | None,
+        given: Tensor | None,
     ) -> Estimate:
         """A pose in metres with the root that fits it, or with the given one."""
         if self.config.root == "given":
@@ -230,11 +239,17 @@ class ErdModel(nn.Module):
         return Estimate(pose, torch.stack(solver(view.rays, pose, view.confidence), -1))
 
     def _from_cues(
-        self, step: int, view: View, lifted: Lifted, pose: Tensor, cues: Tensor | None
+        self,
+        step: int,
+        view: View,
+        lifted: Lifted,
+        pose: Tensor,
+        remarks: Tensor | None,
+        cues: Tensor | None,
     ) -> Estimate:
         """A pose in sizes brought to metres, and its root."""
         cues = no_cues(pose.shape[0], pose) if cues is None else cues
-        sized = self.sizings[step](view, pose, lifted.prior, cues)
+        sized = self.sizings[step](view, pose, lifted.prior, cues, remarks)
         return Estimate(sized.size[:, None, None] * pose, sized.root, sized)
 
 

@@ -23,6 +23,10 @@ _ROUNDS = 2
 _LOG_SIZE = (-1.6, 1.6)
 _LOG_DEVIATION = (-5.0, 0.0)
 _SMALLEST_RATIO = 0.1  # of depth to size: nearer nobody is seen as a person
+# What a regressor says of the rows: its unit for the ratio's logarithm, bounds for deviations'.
+_RATIO_UNIT = 0.05
+_LARGEST_CORRECTION = 6.0
+_LOG_TRUST = (-2.0, 3.0)
 _SMALLEST_INFORMATION = 1e-6  # of a row that is absent: its weight does not matter
 
 
@@ -88,19 +92,26 @@ class Sizing(nn.Module):
         self.log_depth_deviation = nn.Parameter(torch.tensor(-4.0))
         self.log_ankle_deviation = nn.Parameter(torch.tensor(-3.5))
 
-    def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
-        """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
+    def forward(
+        self, view: View, pose: Tensor, prior: Prior, cues: Tensor, remarks: Tensor | None = None
+    ) -> Sized:
+        """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame.
+
+        remarks  (N, 3) a regressor's, on this person's keypoints: how much further than least
+                 squares has it, and how much less the depth and the ankles are to be trusted
+        """
+        further, doubt, of_ankles = _parts(remarks, pose)
         offset, slope, ratio = root_line(view.rays, pose, view.confidence)
-        ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
+        ratio = further * ratio[:, None].clamp(min=_SMALLEST_RATIO)
         of_size = torch.cat([offset, torch.zeros_like(ratio)], -1)
         of_depth = torch.cat([slope, torch.ones_like(ratio)], -1)
         rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
-        always, own = self._information(ratio, prior, cues)
+        always, own = self._information(doubt * ratio, prior, cues)
         # Feet are weighed once their distance is known, and anew once their height is.
         nothing = torch.zeros_like(always[:, :2])
         solved = solve_size_and_depth(rows, torch.cat([always, nothing], -1))
         standing = (view.confidence[:, self.ankles] > 0).to(pose)
-        on_ground = standing * self._of_feet(ratio * solved.size, cues)
+        on_ground = standing * self._of_feet(of_ankles, ratio * solved.size, cues)
         weighed = on_ground
         for _ in range(_ROUNDS):
             weighed = on_ground * _near(feet, on_ground, solved)
@@ -145,11 +156,14 @@ class Sizing(nn.Module):
         )
         return rows, feet
 
-    def _information(self, ratio: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
-        """Of all rows (N, 4) but the ankles'; and the same without the cue of the size."""
+    def _information(self, doubtful: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
+        """Of all rows (N, 4) but the ankles'; and the same without the cue of the size.
+
+        doubtful  (N, 1) the ratio of depth to size, larger where it is trusted less
+        """
         guess = prior.log_size[:, None].exp()
         # The depth that the keypoints give a person of one size errs in proportion.
-        keypoints = 1 / (self.log_depth_deviation.exp() * ratio * guess).square()
+        keypoints = 1 / (self.log_depth_deviation.exp() * doubtful * guess).square()
         guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
         size, _ = _known(cues, "size_variance", "size")
         depth, _ = _known(cues, "depth_variance", "depth")
@@ -160,15 +174,25 @@ class Sizing(nn.Module):
             torch.cat([keypoints, guessed, torch.zeros_like(guessed), depth], -1),
         )
 
-    def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:
+    def _of_feet(self, doubt: Tensor, distance: Tensor, cues: Tensor) -> Tensor:
         """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance."""
         height = _column(cues, "camera_height_variance")
         variance = (
-            (2 * self.log_ankle_deviation).exp()
+            (doubt * self.log_ankle_deviation.exp()).square()
             + height
             + _column(cues, "tilt_variance") * distance.square()
         )
         return torch.where(1 / height > 0, 1 / variance, torch.zeros_like(variance))
+
+
+def _parts(remarks: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Factors (N, 1) of the ratio, and of the deviations of the depth and of the ankles."""
+    if remarks is None:
+        one = torch.ones_like(like[:, :1, 0])
+        return one, one, one
+    correction = remarks[:, :1].clamp(-_LARGEST_CORRECTION, _LARGEST_CORRECTION)
+    doubts = remarks[:, 1:].clamp(*_LOG_TRUST).exp()
+    return (_RATIO_UNIT * correction).exp(), doubts[:, :1], doubts[:, 1:]
 
 
 def _known(cues: Tensor, variance: str, value: str) -> tuple[Tensor, Tensor]:
