@@ -151,6 +151,14 @@ def test_an_unknown_device_is_refused_never_replaced(model_file):
         load(model_file, device="gpu9")
 
 
+def test_pytorch_without_a_graphics_processor_says_so(model_files):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    if torch.cuda.is_available():
+        pytest.skip("there is a graphics processor")
+    with pytest.raises(BackendError, match=r"sees no CUDA device; choose device cpu"):
+        load(model_files[".safetensors"], device="cuda")
+
+
 def test_the_tiny_graph_gives_its_known_answer(tmp_path):
     backend = load(write_tiny_onnx(tmp_path / "tiny.onnx", depth=4.0))
     rays, confidence = people(5)

@@ -202,6 +202,32 @@ def test_another_layout_is_refused(tmp_path, monkeypatch):
     assert len(COCO17) == 17
 
 
+def test_a_wrong_file_is_refused_before_anything_is_built(tmp_path, monkeypatch):
+    trt, cuda = install(monkeypatch)
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"not a model")
+    with pytest.raises(ArtifactError, match="is not an ONNX file that can be run"):
+        load(wrong, device="cuda")
+    foreign = write_tiny_onnx(tmp_path / "foreign.onnx", metadata={"of": "somebody else"})
+    with pytest.raises(ArtifactError, match="is not a model of erd_ros"):
+        load(foreign, device="cuda")
+    assert trt.builds == 0
+    assert not cuda.calls
+
+
+def test_a_ray_that_is_not_a_number_is_missing(model, monkeypatch):
+    install(monkeypatch)
+    rays, confidence = people(9)
+    rays[3, 4], rays[8, 0] = np.nan, np.inf
+    assert_same(load(model, device="cuda")(rays, confidence), load(model)(rays, confidence))
+
+
+def test_nobody_is_a_batch_too(model, monkeypatch):
+    install(monkeypatch)
+    nobody = load(model, device="cuda")(np.zeros((0, 17, 2)), np.zeros((0, 17)))
+    assert nobody.joints.shape == (0, 17, 3)
+
+
 def test_memory_is_given_back(model, monkeypatch):
     _, cuda = install(monkeypatch)
     backend = load(model, device="cuda")

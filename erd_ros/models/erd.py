@@ -252,11 +252,11 @@ def what_is_sure(estimate: Estimate, rays: Tensor, confidence: Tensor) -> tuple[
 def reprojection_error(estimate: Estimate, rays: Tensor, confidence: Tensor) -> Tensor:
     """Distance (N, J) in normalised image coordinates; 0 where a joint was not seen."""
     seen = confidence > 0
-    rays = torch.where(seen[..., None], rays, torch.zeros_like(rays))
+    rays = torch.where(seen[..., None], rays, 0.0)
     offset = rays - _project(estimate.joints, estimate.root)
     # sqrt has no slope at 0; nothing is trained through here, and inference does not mind.
     distance = (offset * offset).sum(-1).sqrt()
-    return torch.where(seen, distance, torch.zeros_like(distance))
+    return torch.where(seen, distance, 0.0)
 
 
 def _project(joints: Tensor, root: Tensor) -> Tensor:

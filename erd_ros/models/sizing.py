@@ -92,14 +92,14 @@ class Sizing(nn.Module):
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
         offset, slope, ratio = root_line(view.rays, pose, view.confidence)
         ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
-        of_size = torch.cat([offset, torch.zeros_like(ratio)], -1)
-        of_depth = torch.cat([slope, torch.ones_like(ratio)], -1)
+        zero, one = _constants(cues)
+        of_size = torch.cat([offset, zero], -1)
+        of_depth = torch.cat([slope, one], -1)
         rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
         solver = SizeAndDepthSolver(rows)
         always, own = self._information(ratio, prior, cues)
         # Feet are weighed once their distance is known, and anew once their height is.
-        nothing = torch.zeros_like(always[:, :2])
-        solved = solver.solve(torch.cat([always, nothing], -1))
+        solved = solver.solve(torch.cat([always, zero, zero], -1))
         standing = (view.confidence[:, self.ankles] > 0).to(pose)
         on_ground = standing * self._of_feet(ratio * solved.size, cues)
         weighed = on_ground
@@ -127,22 +127,22 @@ class Sizing(nn.Module):
         line  ``of_size`` and ``of_depth`` (N, 3) of the root, and the ratio (N, 1) of both
         """
         of_size, of_depth, ratio = line
-        zero, one = torch.zeros_like(ratio), torch.ones_like(ratio)
-        axis = torch.tensor([0.0, 0.0, 1.0]).to(pose).expand(pose.shape[0], 3)
+        zero, one = _constants(cues)
+        axis = torch.cat([zero, zero, one], -1)
         seen, up = view.from_camera(torch.stack([axis, cues[:, _UP]], 1)).unbind(1)
         _, size = _known(cues, "size_variance", "size")
         _, depth = _known(cues, "depth_variance", "depth")
         _, camera_height = _known(cues, "camera_height_variance", "camera_height")
         feet = Rows(
             (up[:, None] * (pose[:, self.ankles] + of_size[:, None])).sum(-1),
-            (up * of_depth).sum(-1, keepdim=True).expand(-1, 2),
-            (ANKLE_HEIGHT - camera_height).expand(-1, 2),
+            (up * of_depth).sum(-1, keepdim=True),
+            ANKLE_HEIGHT - camera_height,
         )
         along, across = ((seen * part).sum(-1, keepdim=True) for part in (of_depth, of_size))
         rows = Rows(
             torch.cat([-ratio, one, one, across, feet.of_size], -1),
-            torch.cat([one, zero, zero, along, feet.of_depth], -1),
-            torch.cat([zero, prior.log_size[:, None].exp(), size, depth, feet.value], -1),
+            torch.cat([one, zero, zero, along, *2 * (feet.of_depth,)], -1),
+            torch.cat([zero, prior.log_size[:, None].exp(), size, depth, *2 * (feet.value,)], -1),
         )
         return rows, feet
 
@@ -158,7 +158,7 @@ class Sizing(nn.Module):
         unknown = (guessed - size).clamp(min=0)
         return (
             torch.cat([keypoints, unknown, size, depth], -1),
-            torch.cat([keypoints, guessed, torch.zeros_like(guessed), depth], -1),
+            torch.cat([keypoints, guessed, _constants(cues)[0], depth], -1),
         )
 
     def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:
@@ -169,13 +169,19 @@ class Sizing(nn.Module):
             + height
             + _column(cues, "tilt_variance") * distance.square()
         )
-        return torch.where(1 / height > 0, 1 / variance, torch.zeros_like(variance))
+        return torch.where(1 / height > 0, 1 / variance, 0.0)
 
 
 def _known(cues: Tensor, variance: str, value: str) -> tuple[Tensor, Tensor]:
     """Information and value (N, 1) of a cue, 0 and 0 where it is absent."""
     information, values = 1 / _column(cues, variance), _column(cues, value)
-    return information, torch.where(information > 0, values, torch.zeros_like(values))
+    return information, torch.where(information > 0, values, 0.0)
+
+
+def _constants(cues: Tensor) -> tuple[Tensor, Tensor]:
+    """Zeros and ones (N, 1): from the cues, for then all steps of an exported graph share them."""
+    column = cues[:, :1]
+    return torch.zeros_like(column), torch.ones_like(column)
 
 
 def _column(cues: Tensor, name: str) -> Tensor:

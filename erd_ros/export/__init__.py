@@ -1,6 +1,5 @@
 """Export: the graph that was trained, as one ONNX file that ONNX Runtime and TensorRT 8.6 read."""
 
-import copy
 import io
 import logging
 import warnings
@@ -15,12 +14,12 @@ import onnxruntime
 import torch
 from onnx import helper
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 from erd_ros import golden
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.cues import Cues
 from erd_ros.errors import ArtifactError, InputError
+from erd_ros.export.networks import PRECISIONS
 from erd_ros.golden import Golden
 from erd_ros.models.checkpoint import load_model, write_atomically
 from erd_ros.models.erd import ErdModel, what_is_sure
@@ -51,18 +50,6 @@ class _Exported(nn.Module):
         trajectory = self.model.trajectory(rays, confidence, cues=cues)
         steps = [value for step in trajectory for value in (step.joints, step.root)]
         return (*steps, *what_is_sure(trajectory[-1], rays, confidence))
-
-
-class _InHalf(nn.Module):
-    """A network in float16 within a graph of float32; whoever calls it casts the result."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = _without_batch_norm(network).half()
-
-    def forward(self, *features: Tensor) -> Tensor:
-        outputs: Tensor = self.network(*(one.half() for one in features))
-        return outputs
 
 
 def export(checkpoint: Path, out: Path, precision: str = "float32") -> dict[str, float]:
@@ -100,33 +87,6 @@ def export(checkpoint: Path, out: Path, precision: str = "float32") -> dict[str,
         )
     write_atomically(out, content)
     return {"bytes": len(content), "largest_difference_m": difference}
-
-
-def _same(model: ErdModel) -> ErdModel:
-    return model
-
-
-def _with_networks_in_half(model: ErdModel) -> ErdModel:
-    """A copy whose lifter and regressors compute in float16, the geometry in float32."""
-    half = copy.deepcopy(model)
-    half.lifter = _InHalf(half.lifter)
-    half.regressors = nn.ModuleList(_InHalf(regressor) for regressor in half.regressors)
-    return half
-
-
-PRECISIONS = {"float32": _same, "mixed_float16": _with_networks_in_half}
-
-
-def _without_batch_norm(network: nn.Module) -> nn.Module:
-    """Batch normalisation after a linear layer goes into its weights, while they are float32."""
-    for part in network.modules():
-        if not isinstance(part, nn.Sequential):
-            continue
-        for index in range(len(part) - 1):
-            linear, norm = part[index], part[index + 1]
-            if isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
-                part[index], part[index + 1] = fuse_linear_bn_eval(linear, norm), nn.Identity()
-    return network
 
 
 def _golden(model: ErdModel) -> Golden:
