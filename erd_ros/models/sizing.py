@@ -23,6 +23,9 @@ _ROUNDS = 2
 _LOG_SIZE = (-1.6, 1.6)
 _LOG_DEVIATION = (-5.0, 0.0)
 _SMALLEST_RATIO = 0.1  # of depth to size: nearer nobody is seen as a person
+# What the depth's deviation is measured against: most of a person, well seen.
+_ALL_JOINTS, _WHOLE_REACH, _USUAL_MISFIT = 12.0, 0.3, 0.05
+_FEWEST = 0.02  # of each of these
 _SMALLEST_INFORMATION = 1e-6  # of a row that is absent: its weight does not matter
 
 
@@ -79,14 +82,19 @@ def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 class Sizing(nn.Module):
-    """Solves size and depth of poses; what it learns is how far its own rows can be trusted."""
+    """Solves size and depth of poses; what it learns is how far its own rows can be trusted.
+
+    The depth that keypoints give is surer the more joints are seen, the wider they reach over the
+    body and the better they fit: its relative deviation is a product of learned powers of these.
+    """
 
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
         self.ankles = [skeleton.index(f"{side}_{LEG[-1]}") for side in ("left", "right")]
-        # Relative deviation of the depth that the keypoints give; deviation of an ankle's height.
-        self.log_depth_deviation = nn.Parameter(torch.tensor(-4.0))
-        self.log_ankle_deviation = nn.Parameter(torch.tensor(-3.5))
+        # Of a person all of whom is seen; then the powers of joints, reach and misfit.
+        self.log_depth_deviation = nn.Parameter(torch.tensor(-3.5))
+        self.powers = nn.Parameter(torch.tensor([-0.5, -1.0, 0.5]))
+        self.log_ankle_deviation = nn.Parameter(torch.tensor(-3.0))
 
     def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
@@ -97,7 +105,8 @@ class Sizing(nn.Module):
         of_depth = torch.cat([slope, one], -1)
         rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
         solver = SizeAndDepthSolver(rows)
-        always, own = self._information(ratio, prior, cues)
+        deviation = ratio * self._relative_deviation(view, pose, (of_size, of_depth, ratio))
+        always, own = self._information(deviation, prior, cues)
         # Feet are weighed once their distance is known, and anew once their height is.
         solved = solver.solve(torch.cat([always, zero, zero], -1))
         standing = (view.confidence[:, self.ankles] > 0).to(pose)
@@ -146,11 +155,34 @@ class Sizing(nn.Module):
         )
         return rows, feet
 
-    def _information(self, ratio: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
-        """Of all rows (N, 4) but the ankles'; and the same without the cue of the size."""
+    def _relative_deviation(
+        self, view: View, pose: Tensor, line: tuple[Tensor, Tensor, Tensor]
+    ) -> Tensor:
+        """(N, 1) of the depth that the keypoints give; ``line`` as in ``_rows``."""
+        of_size, of_depth, ratio = line
+        joints = view.confidence.sum(-1, keepdim=True)
+        share = (view.confidence / joints.clamp(min=_FEWEST))[..., None]
+        points = pose + (of_size + of_depth * ratio)[:, None]
+        offset = points[..., :2] / points[..., 2:].clamp(min=_SMALLEST_RATIO) - view.rays
+        misfit = (share * offset.square()).sum((1, 2))[:, None]
+        centred = pose - (share * pose).sum(1, keepdim=True)
+        reach = (share * centred.square()).sum((1, 2))[:, None]
+        measures = [
+            joints / _ALL_JOINTS,
+            reach.sqrt() / _WHOLE_REACH,
+            misfit.sqrt() / view.scale[:, None] / _USUAL_MISFIT,
+        ]
+        logs = torch.cat([one.clamp(min=_FEWEST).log() for one in measures], -1)
+        log_deviation = self.log_depth_deviation + (logs * self.powers).sum(-1, keepdim=True)
+        return log_deviation.clamp(*_LOG_DEVIATION).exp()
+
+    def _information(self, deviation: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
+        """Of all rows (N, 4) but the ankles'; and the same without the cue of the size.
+
+        deviation  (N, 1) of the depth that the keypoints give a person of size one
+        """
         guess = prior.log_size[:, None].exp()
-        # The depth that the keypoints give a person of one size errs in proportion.
-        keypoints = 1 / (self.log_depth_deviation.exp() * ratio * guess).square()
+        keypoints = 1 / (deviation * guess).square()
         guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
         size, _ = _known(cues, "size_variance", "size")
         depth, _ = _known(cues, "depth_variance", "depth")
