@@ -167,12 +167,13 @@ class Sizing(nn.Module):
         misfit = (share * offset.square()).sum((1, 2))[:, None]
         centred = pose - (share * pose).sum(1, keepdim=True)
         reach = (share * centred.square()).sum((1, 2))[:, None]
-        measures = [
-            joints / _ALL_JOINTS,
-            reach.sqrt() / _WHOLE_REACH,
-            misfit.sqrt() / view.scale[:, None] / _USUAL_MISFIT,
+        squares = [
+            (joints / _ALL_JOINTS).square(),
+            reach / _WHOLE_REACH**2,
+            misfit / (_USUAL_MISFIT * view.scale[:, None]).square(),
         ]
-        logs = torch.cat([one.clamp(min=_FEWEST).log() for one in measures], -1)
+        # Bounded before the logarithm: a perfect fit would have an infinite slope.
+        logs = torch.cat([one.clamp(min=_FEWEST**2).log() / 2 for one in squares], -1)
         log_deviation = self.log_depth_deviation + (logs * self.powers).sum(-1, keepdim=True)
         return log_deviation.clamp(*_LOG_DEVIATION).exp()
 
