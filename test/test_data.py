@@ -11,14 +11,9 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 from erd_ros.data import error_model
 from erd_ros.data.batches import Simulation, SimulationConfig
 from erd_ros.data.cameras import CameraConfig, robot_views, studio_views
-from erd_ros.data.keypoints import KeypointConfig, detect
 from erd_ros.errors import InputError
 from erd_ros.mocap import SHIPPABLE_SOURCES, read_human36m_cameras, read_mocap
 from erd_ros.skeleton import H36M17
-
-CLEAN = KeypointConfig(
-    clean_share=1, outlier_share=0, derived_share=0, uncertain_share=0, hidden_share=0
-)
 
 
 def generator(seed=0):
@@ -141,61 +136,6 @@ def test_studio_views_are_the_cameras_of_the_file(folder):
     torch.testing.assert_close(views.points_in_camera[:, 0, 1], torch.full((50,), below).float())
 
 
-def test_exact_keypoints_are_the_projection():
-    points = standing(5) @ torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]) + torch.tensor(
-        [0, 0, 4.0]
-    )
-    rays, confidence = detect(points, torch.full((5, 2), 2.0), CLEAN, generator())
-    torch.testing.assert_close(rays * points[..., 2:], points[..., :2])
-    assert (confidence == 1).all()
-
-
-def test_noise_grows_with_the_person_on_the_image():
-    near = standing(500) @ torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]) + torch.tensor(
-        [0, 0, 2.0]
-    )
-    far = near + torch.tensor([0, 0, 6.0])
-    config = KeypointConfig(
-        clean_share=0,
-        noise=0.1,
-        outlier_share=0,
-        derived_share=0,
-        uncertain_share=0,
-        hidden_share=0,
-    )
-    errors = []
-    for points in (near, far):
-        exact = points[..., :2] / points[..., 2:]
-        rays, _ = detect(points, torch.full((500, 2), 9.0), config, generator())
-        size = ((exact - exact.mean(1, keepdim=True)) ** 2).sum(-1).mean(1).sqrt()
-        errors.append(((rays - exact) / size[:, None, None]).std().item())
-    assert errors[0] == pytest.approx(errors[1], rel=1e-3)
-    # A deviation uniform up to 0.1, times 0.5 at confidence 1: root mean square 0.1 / sqrt(3) / 2.
-    assert errors[0] == pytest.approx(0.05 / math.sqrt(3), rel=0.1)
-
-
-def test_derived_joints_are_built_as_the_estimator_builds_them():
-    points = standing(200) @ torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]) + torch.tensor(
-        [0, 0, 4.0]
-    )
-    config = KeypointConfig(clean_share=0, derived_share=1, hidden_share=1, least_seen=0)
-    rays, confidence = detect(points, torch.full((200, 2), 9.0), config, generator())
-    joint = H36M17.index
-    assert (confidence[:, joint("head_top")] == 0).all()
-    shoulders = [joint("left_shoulder"), joint("right_shoulder")]
-    torch.testing.assert_close(rays[:, joint("thorax")], rays[:, shoulders].mean(1))
-    torch.testing.assert_close(confidence[:, joint("thorax")], confidence[:, shoulders].amin(1))
-
-
-def test_a_sample_keeps_enough_joints():
-    points = standing(500) @ torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]) + torch.tensor(
-        [0, 0, 4.0]
-    )
-    config = KeypointConfig(hidden_share=1, hidden_joints=1, least_seen=6)
-    _, confidence = detect(points, torch.full((500, 2), 0.1), config, generator())
-    assert ((confidence > 0).sum(1) >= 6).all()
-
-
 def test_batches_depend_on_their_seed_alone(folder):
     mocap, cameras = read_mocap(folder, ["cmu"], "train"), read_human36m_cameras(folder)
     simulation = Simulation(mocap, cameras, SimulationConfig())
@@ -264,12 +204,10 @@ def test_mirrored_people_keep_left_and_right(folder):
     ("kind", "values", "message"),
     [
         (CameraConfig, {"robot_share": 1.5}, "robot_share is 1.5, expected 0 to 1"),
-        (SimulationConfig, {"detector": "eye"}, "unknown detector 'eye'; choose one of robot, exa"),
+        (SimulationConfig, {"detector": "eye"}, "unknown detector 'eye'; choose one of exact, sim"),
         (SimulationConfig, {"error_model": "x.json"}, "a file goes with detector error_model"),
         (SimulationConfig, {"fixed_samples": -1}, "fixed_samples is -1, expected 0"),
         (CameraConfig, {"robot_distance": (3, 2)}, "robot_distance is 3 to 2"),
-        (KeypointConfig, {"noise": -1}, "noise is -1"),
-        (KeypointConfig, {"clean_share": 2}, "clean_share is 2"),
     ],
 )
 def test_configurations_that_make_no_sense(kind, values, message):

@@ -45,7 +45,7 @@ def test_a_file_of_anything_else_is_named(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", BACKENDS)
 def test_a_missing_file_names_the_one_that_ships(tmp_path, suffix):
-    with pytest.raises(ArtifactError, match=rf"none\{suffix} does not exist.*linear_erd\.onnx"):
+    with pytest.raises(ArtifactError, match=rf"none\{suffix} does not exist.*robot_erd\.onnx"):
         load(tmp_path / f"none{suffix}")
     (tmp_path / f"folder{suffix}").mkdir()
     with pytest.raises(ArtifactError, match=rf"folder\{suffix}"):

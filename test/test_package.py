@@ -150,7 +150,7 @@ def test_wheel_holds_messages_and_shared_files(tmp_path):
     assert {
         "erd_ros/cli.py",
         "erd_ros/msg/_person3_d_array.py",
-        "erd_ros/weights/linear_erd.onnx",
+        "erd_ros/weights/robot_erd.onnx",
         f"{data}/lib/liberd_ros__rosidl_typesupport_fastrtps_c.so",
         f"{data}/share/ament_index/resource_index/packages/erd_ros",
         f"{data}/share/erd_ros/config/erd_node.yaml",

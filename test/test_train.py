@@ -191,7 +191,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", ["linear_erd", "tiny"])
+@pytest.mark.parametrize("name", ["robot", "tiny"])
 def test_shipped_configurations_are_read(name):
     config = read_config(ROOT / "config" / "train" / f"{name}.yaml")
     assert "mhad" not in config.sources

@@ -201,7 +201,7 @@ def test_without_a_gpu():
         training_processes("cuda").__enter__()
 
 
-@pytest.mark.parametrize("detector", ["robot", "exact"])
+@pytest.mark.parametrize("detector", ["layouts", "exact"])
 @pytest.mark.parametrize("lifter", LIFTERS)
 def test_nothing_stays_behind_on_the_cpu(data, detector, lifter):
     """The device "meta" computes nothing but refuses, as a GPU does, what is not there too."""

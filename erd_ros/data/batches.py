@@ -14,7 +14,6 @@ from erd_ros.data.bodies import augmented
 from erd_ros.data.cameras import CameraConfig, Views, robot_views, studio_views
 from erd_ros.data.cues import CueConfig, draw_cues
 from erd_ros.data.detector import detect_pixels
-from erd_ros.data.keypoints import KeypointConfig, detect
 from erd_ros.data.layout_keypoints import LayoutConfig, detect_in_layouts
 from erd_ros.errors import InputError
 from erd_ros.mocap import CameraPoses, Mocap
@@ -41,8 +40,7 @@ class SimulationConfig:
     """
 
     cameras: CameraConfig = field(default_factory=CameraConfig)
-    detector: str = "robot"
-    keypoints: KeypointConfig = field(default_factory=KeypointConfig)
+    detector: str = "layouts"
     layouts: LayoutConfig = field(default_factory=LayoutConfig)
     cues: CueConfig = field(default_factory=CueConfig)
     error_model: str = ""
@@ -203,12 +201,6 @@ def _error_model(config: SimulationConfig) -> Detector:
     return detector
 
 
-def _robot(config: SimulationConfig) -> Detector:
-    return lambda views, generator: detect(
-        views.points_in_camera, views.half_image, config.keypoints, generator
-    )
-
-
 def _layouts(config: SimulationConfig) -> Detector:
     return lambda views, generator: detect_in_layouts(
         views.points_in_camera, views.half_image, config.layouts, generator
@@ -221,7 +213,6 @@ def _focal_length(views: Views) -> Tensor:
 
 
 DETECTORS: dict[str, Callable[[SimulationConfig], Detector]] = {
-    "robot": _robot,
     "exact": lambda config: _exact,
     "simulated": lambda config: _simulated,
     "error_model": _error_model,

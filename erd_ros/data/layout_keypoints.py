@@ -8,10 +8,12 @@ is built from.
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from erd_ros.errors import InputError
+from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17, SKELETONS, Skeleton, conversion_matrix
 
 # Everything that some layout has and some joint of the model is built from. The motion capture has
@@ -25,7 +27,7 @@ _DEVIATION = (0.036, 0.051, 0.065)
 _OUTLIER_SHARE = (0.03, 0.06, 0.09)
 _OUTLIER_HALF_RANGE = 0.48
 _GROUP_OF_PART = {"elbow": 1, "knee": 1, "wrist": 2, "ankle": 2}
-_GROUP = torch.tensor([_GROUP_OF_PART.get(name.rpartition("_")[2], 0) for name in _FOUND])
+_GROUP = [_GROUP_OF_PART.get(name.rpartition("_")[2], 0) for name in _FOUND]
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,9 @@ def detect_in_layouts(
     confidence = _confidence(exact, config, generator)
     rays = exact + _errors(exact, confidence, config, generator)
     in_image = (rays.abs() < half_image[:, None]).all(-1)
-    kept = in_image & ~_hidden(len(points), config, generator).to(in_image.device)
+    kept = in_image & ~_hidden(len(points), config, generator)
     weights = _conversions(config.layouts).to(rays)
-    layout = torch.randint(
-        len(weights), (len(points),), generator=generator, device=generator.device
-    )
-    weights = weights[layout]  # (B, J, K)
+    weights = weights[torch.randint(len(weights), (len(points),), generator=generator)]  # (B, J, K)
     too_few = (_built(weights, kept).sum(1) < config.least_seen)[:, None]
     seen = _built(weights, torch.where(too_few, in_image, kept))
     worst = torch.where(weights > 0, confidence[:, None], torch.inf).amin(-1)
@@ -104,12 +103,12 @@ def _found(points: Tensor) -> Tensor:
 @lru_cache
 def _conversions(layouts: tuple[str, ...]) -> Tensor:
     """(L, J, K) the model's joints from what is found, layout by layout; zeros: not given."""
-    return torch.stack([_conversion(SKELETONS[name]) for name in layouts])
+    return torch.from_numpy(np.stack([_conversion(SKELETONS[name]) for name in layouts]))
 
 
-def _conversion(layout: Skeleton) -> Tensor:
-    of_layout = torch.from_numpy(conversion_matrix(layout, H36M17).copy())
-    weights = torch.zeros((len(H36M17), len(_FOUND)))
+def _conversion(layout: Skeleton) -> FloatArray:
+    of_layout = conversion_matrix(layout, H36M17)
+    weights = np.zeros((len(H36M17), len(_FOUND)), np.float32)
     for column, name in enumerate(layout.joint_names):
         if name in _INDEX:
             weights[:, _INDEX[name]] = of_layout[:, column]
@@ -124,7 +123,7 @@ def _built(weights: Tensor, found: Tensor) -> Tensor:
 
 def _confidence(exact: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
     drawn = _uniform((len(exact), len(_FOUND)), generator)
-    return (1 - (1 - config.lowest_confidence) * drawn**2).to(exact)
+    return 1 - (1 - config.lowest_confidence) * drawn**2
 
 
 def _errors(
@@ -137,22 +136,21 @@ def _errors(
     low, high = config.error_level
     level = low + (high - low) * _uniform((persons, 1, 1), generator)
     level = torch.where(_chosen(persons, config.exact_share, generator)[:, None, None], 0, level)
-    group = _GROUP.to(exact.device)
-    deviation = torch.tensor(_DEVIATION, device=exact.device)[group] * 2 * (1.25 - confidence)
-    jitter = torch.randn(exact.shape, generator=generator, device=generator.device).to(exact)
-    share = torch.tensor(_OUTLIER_SHARE, device=exact.device)[group] * 4 * (1 - confidence)
+    deviation = torch.tensor([_DEVIATION[one] for one in _GROUP]) * 2 * (1.25 - confidence)
+    jitter = torch.randn(exact.shape, generator=generator)
+    share = torch.tensor([_OUTLIER_SHARE[one] for one in _GROUP]) * 4 * (1 - confidence)
     far = _OUTLIER_HALF_RANGE * (2 * _uniform((persons, found, 2), generator) - 1)
-    outlier = _uniform((persons, found), generator).to(exact) < share
-    errors = torch.where(outlier[..., None], far.to(exact), jitter * deviation[..., None])
-    return errors * level.to(exact) * size
+    outlier = _uniform((persons, found), generator) < share
+    errors = torch.where(outlier[..., None], far, jitter * deviation[..., None])
+    return errors * level * size
 
 
 def _hidden(persons: int, config: LayoutConfig, generator: Generator) -> Tensor:
     """(B, K) which joints are hidden: single ones, or a part of the body."""
     probability = config.scattered * _uniform((persons, 1), generator)
     scattered = _uniform((persons, len(_FOUND)), generator) < probability
-    parts = _parts().to(generator.device)
-    parts = parts[torch.randint(len(parts), (persons,), generator=generator, device=parts.device)]
+    parts = torch.tensor(_parts())
+    parts = parts[torch.randint(len(parts), (persons,), generator=generator)]
     what = _uniform((persons, 1), generator)
     by_part = what < config.part_share
     alone = ~by_part & (what < config.part_share + config.scattered_share)
@@ -160,7 +158,7 @@ def _hidden(persons: int, config: LayoutConfig, generator: Generator) -> Tensor:
 
 
 @lru_cache
-def _parts() -> Tensor:
+def _parts() -> list[list[bool]]:
     """(P, K) parts of the body that are hidden together."""
     sides = [[name.startswith(side) for name in _FOUND] for side in ("left", "right")]
     legs = [name.endswith(("knee", "ankle")) for name in _FOUND]
@@ -170,7 +168,7 @@ def _parts() -> Tensor:
         for side in ("left", "right")
     ]
     head = [name.endswith("ear") or name in ("neck_nose", "head_top") for name in _FOUND]
-    return torch.tensor([*sides, legs, legs, below, *arms, head])
+    return [*sides, legs, legs, below, *arms, head]
 
 
 def _chosen(persons: int, share: float, generator: Generator) -> Tensor:
@@ -178,4 +176,4 @@ def _chosen(persons: int, share: float, generator: Generator) -> Tensor:
 
 
 def _uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
-    return torch.rand(shape, generator=generator, device=generator.device)
+    return torch.rand(shape, generator=generator)

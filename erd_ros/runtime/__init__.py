@@ -19,7 +19,7 @@ from erd_ros.runtime.self_test import SelfTest, self_test
 _logger = logging.getLogger(__name__)
 
 _NO_CUES = Cues().row()
-DEFAULT_MODEL = Path(__file__).parents[1] / "weights" / "linear_erd.onnx"
+DEFAULT_MODEL = Path(__file__).parents[1] / "weights" / "robot_erd.onnx"
 
 
 @dataclass(frozen=True, eq=False)

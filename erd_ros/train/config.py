@@ -61,7 +61,7 @@ class TrainConfig:
     checkpoint_every     steps between validations, each followed by a checkpoint
     """
 
-    name: str = "linear_erd"
+    name: str = "erd"
     sources: tuple[str, ...] = SHIPPABLE_SOURCES
     cameras: tuple[str, ...] = TRAINING_CAMERAS
     seed: int = 0
