@@ -1,6 +1,6 @@
 """Who is who from image to image, by the keypoints' positions alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,12 @@ from scipy.optimize import linear_sum_assignment
 from erd_ros.errors import InputError
 from erd_ros.pose import FloatArray, Keypoints2D
 from erd_ros.skeleton import Skeleton
+
+# Standard deviation of a match, in sizes of the person: of one in view, and what each second
+# unseen adds to it. They decide who is who among those that the gate admits.
+_DEVIATION, _DEVIATION_UNSEEN = 0.05, 0.5
+# Time constants, seconds: of a track's velocity, and of the slowing down of one that is not seen.
+_VELOCITY_TIME_S, _SLOWING_S = 0.15, 0.5
 
 # hri_rviz reads the last five characters of a frame as the id: one letter and four digits.
 _LARGEST_ID = 9999
@@ -19,8 +25,8 @@ class TrackerConfig:
     """How far and how long a person may go unseen and still be the same.
 
     timeout_s  seconds after which a person who is not seen is forgotten
-    gate       mean keypoint distance, in sizes of the person on the image, up to which two
-               observations may be the same person
+    gate       mean keypoint distance, in sizes of the person on the image, between where a person
+               is seen and where the track expects to see the person, up to which they may be one
     speed      sizes per second added to the gate for the time since the person was last seen
     """
 
@@ -40,6 +46,27 @@ class _Track:
     identity: str
     pixels: FloatArray  # (J, 2), as last seen
     seen_s: float
+    velocity: FloatArray = field(default_factory=lambda: np.zeros(2, np.float32))  # (2,) pixels/s
+
+    def expected(self, stamp_s: float) -> FloatArray:
+        """(J, 2) keypoints where they would be now if the person went on, ever more slowly."""
+        unseen_s = stamp_s - self.seen_s
+        way = self.velocity * _SLOWING_S * (1 - np.exp(-unseen_s / _SLOWING_S))
+        return np.asarray(self.pixels + way, np.float32)
+
+    def see(self, pixels: FloatArray, stamp_s: float) -> None:
+        """Take over what was seen of the person."""
+        elapsed_s = stamp_s - self.seen_s
+        steps = pixels - self.pixels
+        common = np.isfinite(steps).all(-1)
+        if elapsed_s > 0 and common.any():
+            # The median: an arm that swings, a knee that is mistaken for the other, is no motion.
+            measured = np.median(steps[common], axis=0) / elapsed_s
+            weight = elapsed_s / (elapsed_s + _VELOCITY_TIME_S)
+            self.velocity = np.asarray(
+                self.velocity + weight * (measured - self.velocity), np.float32
+            )
+        self.pixels, self.seen_s = pixels, stamp_s
 
 
 class Tracker:
@@ -74,21 +101,22 @@ class Tracker:
         identities = [""] * len(keypoints)
         for row, person in enumerate(seen):
             track = matches.get(row) or self._new_track(keypoints.pixels[person])
-            track.pixels = keypoints.pixels[person]
-            track.seen_s = stamp_s
+            track.see(keypoints.pixels[person], stamp_s)
             identities[person] = track.identity
         return identities
 
     def _matches(self, persons: FloatArray) -> dict[int, _Track]:
-        """Tracks by index into ``persons`` (N, J, 2), least total distance, none past its gate."""
+        """Tracks by index into ``persons`` (N, J, 2): likeliest together, none past its gate."""
         if not len(persons) or not self._tracks:
             return {}
         unseen_s = self._stamp_s - np.array([track.seen_s for track in self._tracks])
-        distances = _distances(persons, np.stack([track.pixels for track in self._tracks]))
+        expected = np.stack([track.expected(self._stamp_s) for track in self._tracks])
+        distances = _distances(persons, expected)
         allowed = distances <= self.config.gate + self.config.speed * unseen_s
+        costs = _surprise(distances, unseen_s)
         # More than all that are allowed together: never taken in the place of one of them.
-        forbidden = 1 + distances[allowed].sum()
-        rows, columns = linear_sum_assignment(np.where(allowed, distances, forbidden))
+        forbidden = 1 + costs[allowed].sum()
+        rows, columns = linear_sum_assignment(np.where(allowed, costs, forbidden))
         return {
             int(row): self._tracks[column]
             for row, column in zip(rows, columns, strict=True)
@@ -105,6 +133,18 @@ class Tracker:
         track = _Track(identity, pixels, self._stamp_s)
         self._tracks.append(track)
         return track
+
+
+def _surprise(distances: NDArray[np.float64], unseen_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, T) minus the logarithm of a normal distribution in the image, 0 for the best match.
+
+    A track long unseen could be anywhere, and so explains a person worse than one that was just
+    there: whoever comes out from behind another does not take the other's id.
+    """
+    deviations = 1 + _DEVIATION_UNSEEN / _DEVIATION * unseen_s
+    return np.asarray(
+        (distances / (_DEVIATION * deviations)) ** 2 / 2 + 2 * np.log(deviations), np.float64
+    )
 
 
 def _distances(persons: FloatArray, tracks: FloatArray) -> NDArray[np.float64]:
