@@ -83,3 +83,8 @@ def estimated(keypoints: Keypoints2D, camera: Camera, model: str):
 def joints_of(person) -> np.ndarray:
     """(J, 3) positions in a received Person3D."""
     return np.array([(j.position.x, j.position.y, j.position.z) for j in person.joints])
+
+
+def seen_in(message) -> list:
+    """The persons of a received Person3DArray that were seen in its image."""
+    return [person for person in message.persons if person.unseen == 0]

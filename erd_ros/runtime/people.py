@@ -47,8 +47,8 @@ class People:
     residual_px  (N,) root mean square reprojection error, pixels; NaN = not known
     size         (N, 2) from ankle to head top along the body, and its standard deviation; NaN
                  where the model does not say
-    cues         (N,) sum of the values of ``CUE_BITS`` that size and root were found with
-    unseen_s     (N,) seconds since each was last seen; 0 = in this image
+    cues         (N,) sum of the constants CUE_ of Person3D.msg that size and root were found with
+    unseen_s     (N,) seconds since each was last seen; 0 = in this image, NaN = stamps went back
     ended        (N,) not seen for too long: said once, then forgotten
     """
 
@@ -174,7 +174,7 @@ class PeopleFilter:
         unseen_s = self._stamp_s - person.seen_s
         if name not in self._persons or unseen_s > self.config.prediction_timeout_s:
             self._persons.pop(name, None)
-            return _ended(person.said, max(unseen_s, 0.0))
+            return _ended(person.said, unseen_s if unseen_s >= 0 else math.nan)
         if person.placed:
             return person.predicted(self._origin, unseen_s)
         return replace(person.said, unseen_s=np.full(1, unseen_s))
