@@ -247,21 +247,6 @@ def drops_and_frames(report) -> tuple[int, int]:
     return int(values.get("dropped: overwritten", 0)), int(values["frames processed"])
 
 
-def test_names_follow_namespace_and_remapping(tmp_path):
-    with RosBench(tmp_path) as bench:
-        bench.start(
-            "input:=keypoints",
-            f"model:={model_path(tmp_path)}",
-            remap=["__ns:=/robot", "keypoints:=detector/people", "camera_info:=/cam/info"],
-        )
-        bench.people = bench.client.listen(Person3DArray, "/robot/erd_node/people")
-        bench.keypoints = bench.client.publisher(Person2DArray, "/robot/detector/people")
-        bench.info = bench.client.publisher(CameraInfo, "/cam/info")
-        bench.connect(bench.keypoints, bench.info)
-        answer = bench.ask(camera_info(), message_of(seen_by(CAMERAS["pinhole"]), 1.0))
-        assert len(answer.persons) == 2
-
-
 def test_real_image_through_the_detector(tmp_path, shared_media):
     pytest.importorskip("mediapipe", reason="mediapipe is not installed")
     from erd_ros.geometry.camera import Camera
