@@ -65,7 +65,7 @@ def test_bayer_patterns_are_named_as_ros_names_them(encoding, first_row):
     assert (red, green, blue) == (200, 100, 50)
 
 
-@pytest.mark.parametrize("encoding", ["16UC1", "nv12", "jpeg", ""])
+@pytest.mark.parametrize("encoding", ["16UC1", "nv21", "jpeg", ""])
 def test_unknown_encoding_names_it_and_the_choices(encoding):
     message = Image(height=2, width=2, encoding=encoding, step=2)
     with pytest.raises(InputError, match=f"'{encoding}'.*rgb8, bgr8.*mono8"):
