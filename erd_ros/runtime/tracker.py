@@ -13,8 +13,16 @@ from erd_ros.skeleton import Skeleton
 # Standard deviation of a match, in sizes of the person: of one in view, and what each second
 # unseen adds to it. They decide who is who among those that the gate admits.
 _DEVIATION, _DEVIATION_UNSEEN = 0.05, 0.5
+# Likewise of the logarithm of how much larger or smaller a person has become on the image.
+_GROWTH, _GROWTH_UNSEEN = 0.3, 0.3
+# Surprise, minus the logarithm of the likelihood, beyond which somebody is rather a stranger: more
+# than five standard deviations. And one that no sum of others reaches.
+_STRANGER, _IMPOSSIBLE = 16.0, 1e6
 # Time constants, seconds: of a track's velocity, and of the slowing down of one that is not seen.
 _VELOCITY_TIME_S, _SLOWING_S = 0.15, 0.5
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 # hri_rviz reads the last five characters of a frame as the id: one letter and four digits.
 _LARGEST_ID = 9999
@@ -111,16 +119,16 @@ class Tracker:
             return {}
         unseen_s = self._stamp_s - np.array([track.seen_s for track in self._tracks])
         expected = np.stack([track.expected(self._stamp_s) for track in self._tracks])
-        distances = _distances(persons, expected)
+        distances, growths = _compare(persons, expected)
         allowed = distances <= self.config.gate + self.config.speed * unseen_s
-        costs = _surprise(distances, unseen_s)
-        # More than all that are allowed together: never taken in the place of one of them.
-        forbidden = 1 + costs[allowed].sum()
-        rows, columns = linear_sum_assignment(np.where(allowed, costs, forbidden))
+        costs = np.where(allowed, _surprise(distances, growths, unseen_s), _IMPOSSIBLE)
+        # A column of its own for each person: to be nobody of those known.
+        strangers = np.full((len(persons), len(persons)), _STRANGER)
+        rows, columns = linear_sum_assignment(np.hstack([costs, strangers]))
         return {
             int(row): self._tracks[column]
             for row, column in zip(rows, columns, strict=True)
-            if allowed[row, column]
+            if column < len(self._tracks)
         }
 
     def _new_track(self, pixels: FloatArray) -> _Track:
@@ -135,27 +143,41 @@ class Tracker:
         return track
 
 
-def _surprise(distances: NDArray[np.float64], unseen_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, T) minus the logarithm of a normal distribution in the image, 0 for the best match.
+def _surprise(distances: Array, growths: Array, unseen_s: Array) -> Array:
+    """(N, T) minus the logarithm of normal distributions of distance and growth, 0 at the best.
 
     A track long unseen could be anywhere, and so explains a person worse than one that was just
     there: whoever comes out from behind another does not take the other's id.
     """
-    deviations = 1 + _DEVIATION_UNSEEN / _DEVIATION * unseen_s
-    return np.asarray(
-        (distances / (_DEVIATION * deviations)) ** 2 / 2 + 2 * np.log(deviations), np.float64
-    )
+    wider = 1 + _DEVIATION_UNSEEN / _DEVIATION * unseen_s
+    distance = distances / (_DEVIATION * wider)
+    growth = growths / (_GROWTH + _GROWTH_UNSEEN * unseen_s)
+    return np.asarray((distance**2 + growth**2) / 2 + 2 * np.log(wider))
 
 
-def _distances(persons: FloatArray, tracks: FloatArray) -> NDArray[np.float64]:
-    """(N, T) mean distance over common keypoints, in sizes of the larger; infinite for none."""
-    distances = np.linalg.norm(persons[:, None] - tracks[None], axis=-1)  # (N, T, J)
-    common = np.isfinite(distances)
-    total = np.where(common, distances, 0).sum(-1, dtype=np.float64)
-    mean = np.full(total.shape, np.inf)
-    np.divide(total, common.sum(-1), out=mean, where=common.any(-1))
+def _compare(persons: FloatArray, tracks: FloatArray) -> tuple[Array, Array]:
+    """Each person (N, J, 2) with each track (T, J, 2), both (N, T), over their common keypoints.
+
+    Mean distance in sizes of the larger, infinite without a common keypoint; and the logarithm of
+    how much larger the one is than the other, which tells who is nearer to the camera.
+    """
+    steps = (persons[:, None] - tracks[None]).astype(np.float64)  # (N, T, J, 2)
+    common = np.isfinite(steps).all(-1)
+    count = np.maximum(common.sum(-1), 1)
+    total = np.where(common, np.linalg.norm(steps, axis=-1), 0).sum(-1)
+    mean = np.where(common.any(-1), total / count, np.inf)
     mean /= np.maximum(_sizes(persons)[:, None], _sizes(tracks)[None])
-    return mean
+    spreads = [_spread(points, common, count) for points in (persons[:, None], tracks[None])]
+    return mean, np.abs(np.log(spreads[0] / spreads[1]))
+
+
+def _spread(points: FloatArray, common: Mask, count: NDArray[np.int64]) -> Array:
+    """(N, T) root mean square distance from their middle of the keypoints in common, pixels."""
+    used = np.where(common[..., None], points, 0).astype(np.float64)
+    middle = used.sum(-2, keepdims=True) / count[..., None, None]
+    squared = np.where(common, ((used - middle) ** 2).sum(-1), 0).sum(-1) / count
+    # A pixel is added: a spread of nothing, of one keypoint alone, says nothing.
+    return np.asarray(np.sqrt(squared) + 1)
 
 
 def _sizes(pixels: FloatArray) -> FloatArray:
