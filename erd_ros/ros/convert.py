@@ -52,7 +52,8 @@ def keypoints_from_message(
     inside = ((pixels >= -margin) & (pixels <= limits - 1 + margin)).all(-1)
     bad = ~inside & (confidence > 0)
     remark = _remark(message, skeleton, values, bad, limits) if bad.any() else ""
-    keypoints = Keypoints2D(skeleton, pixels, confidence)
+    # Missing for the tracker too, which would take so large a person for another.
+    keypoints = Keypoints2D(skeleton, pixels, np.where(bad, 0, confidence))
     return ReceivedKeypoints(keypoints, _ids(message), int(bad.sum()), remark, own_size)
 
 

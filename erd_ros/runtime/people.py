@@ -155,10 +155,6 @@ class PeopleFilter:
         lost = [self._lose(name, before[name]) for name in sorted(before.keys() - set(seen.ids))]
         return joined(seen, [*now, *lost])
 
-    def end(self) -> None:
-        """Forget everyone, without a word."""
-        self._persons = {}
-
     def _see(self, said: People) -> People:
         (name,) = said.ids
         if not name:
