@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "train a lifter and its residual regressors on motion capture",
     "export": "write a trained checkpoint as one ONNX file",
     "evaluate": "measure a model file on subjects it was never trained on",
+    "bench": "measure how fast a model file runs on this machine",
     "reproduce": "train and score what a table of the papers needs, and write docs/results.md",
 }
 

@@ -62,6 +62,20 @@ def around_section(path: Path, name: str) -> tuple[str, str]:
     return before + begin, end + after
 
 
+def empty_figure(width: float, height: float) -> Any:
+    """A matplotlib figure, inches, that needs no screen. Raises InputError without matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError(
+            f"a picture needs matplotlib ({error}); install it with `pip install erd_ros[demo]`"
+        ) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def command() -> str:
     """The command that runs, as it would be typed."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -151,6 +151,14 @@ def test_an_unknown_device_is_refused_never_replaced(model_file):
         load(model_file, device="gpu9")
 
 
+def test_pytorch_without_a_graphics_processor_says_so(model_files):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    if torch.cuda.is_available():
+        pytest.skip("there is a graphics processor")
+    with pytest.raises(BackendError, match=r"sees no CUDA device; choose device cpu"):
+        load(model_files[".safetensors"], device="cuda")
+
+
 def test_the_tiny_graph_gives_its_known_answer(tmp_path):
     backend = load(write_tiny_onnx(tmp_path / "tiny.onnx", depth=4.0))
     rays, confidence = people(5)
@@ -181,7 +189,7 @@ def test_absent_cues_are_as_none(with_cues):
     assert with_cues.takes_cues
     none = with_cues(rays, confidence)
     assert_equal(with_cues(rays, confidence, cues_of(4, size=3.0, depth=9.0)), none, atol=0)
-    assert none.size.shape == (4, 2)
+    assert none.size.shape == (4, 4)
     assert none.sigma.shape == (4,)
     assert (none.sigma > 0).all()
 
@@ -197,6 +205,14 @@ def test_a_known_depth_decides_it(with_cues):
     assert (far.size[:, 0] > near.size[:, 0]).all()
 
 
+def test_what_the_image_alone_says_of_the_size(with_cues):
+    rays, confidence = people(4)
+    none = with_cues(rays, confidence)
+    np.testing.assert_allclose(none.size[:, 2:], none.size[:, :2], rtol=1e-4)
+    told = with_cues(rays, confidence, cues_of(4, size=1.3, size_deviation=0.01))
+    assert (told.size[:, 1] < told.size[:, 3]).all()
+
+
 def test_backends_agree_about_cues(files_with_cues):
     rays, confidence = people(7)
     cues = cues_of(7, size=1.5, size_deviation=0.02, camera_height_deviation=0.02)
@@ -208,7 +224,7 @@ def test_backends_agree_about_cues(files_with_cues):
 
 def test_nobody_has_no_size(with_cues):
     nobody = with_cues(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros((0, 10)))
-    assert nobody.size.shape == (0, 2)
+    assert nobody.size.shape == (0, 4)
     assert nobody.sigma.shape == (0,)
 
 

@@ -11,8 +11,9 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 pytest.importorskip("onnx", reason="onnx is not installed: no export here")
 
 from erd_ros.cli import main
-from erd_ros.evaluate.cue_protocol import EXACT, NONE, SETTINGS, evaluate_cues, true_size
+from erd_ros.evaluate.cue_protocol import EXACT, NONE, SETTINGS, evaluate_cues
 from erd_ros.evaluate.scenes import fixed_views
+from erd_ros.evaluate.summary import true_size
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.models.sizing import size_of
 from erd_ros.skeleton import H36M17
@@ -75,6 +76,15 @@ def test_an_exact_root_leaves_no_error_in_depth(figures):
     assert figures["exact"][EXACT]["sigma_mm"] < 2
 
 
+def test_one_good_cue_serves_later_frames(figures):
+    """The tiny people are rigid and all frames of a track are one person's."""
+    first = "depth to 5 cm in the first tenth of a track"
+    errors = figures["exact"]
+    assert errors[first]["size_error_mm"] < errors[NONE]["size_error_mm"]
+    carried = errors[f"{first}, size carried"]["size_error_mm"]
+    assert carried < 0.8 * errors[first]["size_error_mm"]
+
+
 def test_a_better_size_is_a_smaller_error(figures):
     errors = [figures["exact"][f"size to {cm} cm"]["size_error_mm"] for cm in (1, 2, 4)]
     assert errors == sorted(errors)
@@ -86,10 +96,12 @@ def test_command(models, data, tmp_path, capsys):
     out, page = tmp_path / "cues.json", tmp_path / "page.md"
     page.write_text("<!-- erd evaluate, cues: begin -->\n<!-- erd evaluate, cues: end -->\n")
     arguments = ["--protocol", "cues", "--data", str(data), "--sources", "cmu"]
-    wanted = ["--json", str(out), "--markdown", str(page)]
+    picture = tmp_path / "cues.png"
+    wanted = ["--json", str(out), "--markdown", str(page), "--plot", str(picture)]
     assert main(["evaluate", str(models["cues"]), *arguments, *wanted]) == 0
     assert "depth to 5 cm" in capsys.readouterr().out
     assert json.loads(out.read_text())["seed"] == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
     assert "| depth to 5 cm |" in page.read_text()
     assert main(["evaluate", str(models["perspective"]), *arguments]) == 1
     assert "takes no cues" in capsys.readouterr().err

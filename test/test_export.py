@@ -9,12 +9,13 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: no export here")
 
 import erd_ros.export as module
+from erd_ros import golden
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.cli import main
-from erd_ros.errors import ArtifactError
+from erd_ros.errors import ArtifactError, InputError
 from erd_ros.export import IR_VERSION, OPSET, export, largest_difference
 from erd_ros.models.checkpoint import load_model, save_model
-from erd_ros.runtime import DEFAULT_MODEL
+from erd_ros.runtime import DEFAULT_MODEL, load
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,46 @@ def test_graph_holds_its_contract(exported):
     assert {f"{what}_step_{step}" for what in ("joints", "root") for step in range(3)} <= described
     metadata = {one.key: one.value for one in graph.metadata_props}
     assert Artifact.from_metadata(metadata, "test") == untrained_model()[1]
-    assert list(metadata) == [METADATA_KEY]
+    assert set(metadata) == {METADATA_KEY, golden.METADATA_KEY}
+
+
+def test_golden_vectors_are_what_pytorch_says(exported):
+    reference = load(exported[1]).golden
+    model, _ = load_model(exported[0])
+    with torch.no_grad():
+        expected = model(*map(torch.from_numpy, reference.inputs.values()))
+    for name, one in zip(("joints", "root", "residual"), expected, strict=True):
+        np.testing.assert_array_equal(reference.outputs[name], one.numpy())
+    assert (reference.inputs["confidence"] == 0).any()
+    assert np.isfinite(reference.inputs["rays"]).all()
+
+
+def test_networks_in_half_precision(exported, tmp_path):
+    path = tmp_path / "half.onnx"
+    figures = export(exported[0], path, "mixed_float16")
+    assert figures["bytes"] < 0.7 * exported[2]["bytes"]
+    graph = onnx.load(str(path))
+    kinds = {one.name: one.data_type for one in graph.graph.initializer}
+    of_networks = {
+        name for node in graph.graph.node if node.op_type == "Gemm" for name in node.input
+    } & set(kinds)
+    assert of_networks
+    assert {kinds[name] for name in of_networks} == {onnx.TensorProto.FLOAT16}
+    for value in (*graph.graph.input, *graph.graph.output):
+        assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    assert {node.op_type for node in graph.graph.node}.isdisjoint({"BatchNormalization", "If"})
+    half, whole = load(path), load(exported[1])
+    assert half.precision == half.info.precision == "mixed_float16"
+    assert 0 < half.self_test.difference <= half.self_test.tolerance
+    rays, confidence = people(50, seed=3)
+    np.testing.assert_allclose(
+        half(rays, confidence).joints, whole(rays, confidence).joints, atol=5e-3
+    )
+
+
+def test_unknown_precision_is_refused(exported, tmp_path):
+    with pytest.raises(InputError, match=r"'int3'; choose one of float32, mixed_float16"):
+        export(exported[0], tmp_path / "model.onnx", "int3")
 
 
 def test_no_path_of_this_machine_is_in_the_file(exported):
@@ -94,7 +134,7 @@ def test_another_model_is_told_apart(exported):
 
 
 def test_writes_nothing_when_poses_differ(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LARGEST_DIFFERENCE", -1.0)
+    monkeypatch.setitem(module.LARGEST_DIFFERENCE, "float32", -1.0)
     with pytest.raises(ArtifactError, match=r"differ from PyTorch's by .* was not written"):
         export(exported[0], tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

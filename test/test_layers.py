@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact"}
+CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden"}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "pose": {"errors", "skeleton"},
     "cues": {"errors", "pose"},
     "artifact": {"errors", "skeleton"},
+    "golden": {"errors", "pose"},
     "geometry": CORE,
     "mocap": CORE,
     "models": CORE | {"geometry"},
@@ -33,6 +34,7 @@ MAY_IMPORT = {
     "export": LEARNING,
     "runtime": CORE | {"geometry"},
     "evaluate": CORE | {"geometry", "mocap", "runtime", "metrics", "report"},
+    "bench": CORE | {"runtime", "models", "train"},  # the twin in PyTorch alone knows the last two
     "reproduce": LEARNING | {"train", "evaluate"},
     "synthetic": CORE | {"geometry"},
     "demo": CORE | {"geometry", "metrics", "report", "synthetic"},
@@ -41,16 +43,18 @@ MAY_IMPORT = {
     "cli": ANYTHING,
 }
 # PyTorch runs the module itself, so this one backend knows both arms.
-BETWEEN_THE_ARMS = {("runtime.torch_backend", "models")}
+BETWEEN_THE_ARMS = {("runtime.torch_backend", "models"), ("runtime.torch_graphs", "models")}
 LEARNING_ARM = {
-    "models", "data", "train", "export", "reproduce", "runtime.torch_backend", "commands.train",
-    "commands.reproduce",
+    "models", "data", "train", "export", "reproduce", "runtime.torch_backend",
+    "runtime.torch_graphs", "bench.twin", "commands.train", "commands.reproduce",
 }  # fmt: skip
 MAY_IMPORT_LIBRARY = {
     "torch": LEARNING_ARM,
     "safetensors": LEARNING_ARM,
     "onnxscript": {"export"},
-    "onnx": {"export", "evaluate"},
+    "onnx": {"export", "evaluate", "bench"},
+    "tensorrt": {"runtime.tensorrt_backend", "runtime.tensorrt_builder"},
+    "cuda": {"runtime.cuda_device"},
 }
 ROS_LIBRARIES = {
     "rclpy", "rcl_interfaces", "builtin_interfaces", "std_msgs", "geometry_msgs", "sensor_msgs",

@@ -93,6 +93,8 @@ def test_manifest_declares_what_the_robot_imports():
         "erd_ros",
         "rosbags",  # stands in where cv_bridge and ROS's own bags are missing
         "rerun",  # no rosdep key; RViz is what the manifest asks for
+        "tensorrt",  # JetPack or NVIDIA's packages bring it, no rosdep key; the CPU does without
+        "cuda",
         "torch",  # compared with on a workstation, in runtime/torch_backend.py alone
         "safetensors",
     }

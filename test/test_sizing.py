@@ -12,7 +12,7 @@ from erd_ros.cues import ANKLE_HEIGHT, CUES, Cues
 from erd_ros.data.batches import Simulation, SimulationConfig
 from erd_ros.data.cues import CueConfig
 from erd_ros.errors import InputError
-from erd_ros.geometry.size import Row, solve_size_and_depth
+from erd_ros.geometry.size import Rows, SizeAndDepthSolver
 from erd_ros.mocap import read_human36m_cameras, read_mocap
 from erd_ros.models.sizing import Prior, Sizing, no_cues, size_of
 from erd_ros.models.view import look_at_person
@@ -25,20 +25,33 @@ COLUMN = {name: index for index, name in enumerate(CUES)}
 
 def test_rows_are_solved_as_numpy_solves_them():
     generator = np.random.default_rng(0)
-    rows = [Row(*generator.normal(size=(3, 20)), generator.uniform(0.1, 9, 20)) for _ in range(5)]
-    solved = solve_size_and_depth(rows)
+    rows = Rows(*generator.normal(size=(3, 20, 5)))
+    informations = generator.uniform(0.1, 9, (20, 5))
+    solved = SizeAndDepthSolver(rows).solve(informations)
     for person in range(20):
-        one = np.array([[r.of_size[person], r.of_depth[person]] for r in rows])
-        value = np.array([r.value[person] for r in rows])
-        information = np.array([r.information[person] for r in rows])
+        one = np.stack([rows.of_size[person], rows.of_depth[person]], -1)
+        value, information = rows.value[person], informations[person]
         weight = np.sqrt(information)
         expected = np.linalg.lstsq(weight[:, None] * one, weight * value, rcond=None)[0]
         covariance = np.linalg.inv((one * information[:, None]).T @ one)
-        found = (solved.size[person], solved.depth[person])
+        found = (solved.size[person, 0], solved.depth[person, 0])
         np.testing.assert_allclose(found, expected, rtol=1e-9)
-        variances = (solved.size_variance[person], solved.depth_variance[person])
+        variances = (solved.size_variance[person, 0], solved.depth_variance[person, 0])
         np.testing.assert_allclose(variances, np.diag(covariance), rtol=1e-9)
-        assert solved.covariance[person] == pytest.approx(covariance[0, 1], rel=1e-9)
+        assert solved.covariance[person, 0] == pytest.approx(covariance[0, 1], rel=1e-9)
+
+
+def test_one_row_far_surer_than_the_others_costs_no_digits():
+    """A depth to a millimetre beside a guess of the size to 10 cm, in float32."""
+    ratio, guess, depth = 2.5, 1.6, 4.2
+    of_size, of_depth = np.array([[-ratio, 1, 0]]), np.array([[1.0, 0, 1]])
+    rows = Rows(*(np.float32(one) for one in (of_size, of_depth, [[0, guess, depth]])))
+    information = np.float32([[400, 100, 1e6]])
+    solved = SizeAndDepthSolver(rows).solve(information)
+    weight = np.sqrt(information[0].astype(float))
+    design = np.stack([of_size[0], of_depth[0]], -1) * weight[:, None]
+    expected = np.linalg.lstsq(design, weight * [0, guess, depth], rcond=None)[0]
+    np.testing.assert_allclose([solved.size[0, 0], solved.depth[0, 0]], expected, rtol=3e-7)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +114,19 @@ def test_one_good_cue_fixes_size_and_root(standing, cue):
     assert (root - truth).norm(dim=-1).mean() < 3 * bound
     alone, _ = solved(standing)
     assert (sized.size_variance < alone.size_variance).all()
+
+
+@torch.no_grad()
+def test_the_own_size_leaves_out_what_it_was_told(standing):
+    alone, _ = solved(standing)
+    told, _ = solved(standing, size=1.0, size_variance=1e-4)
+    np.testing.assert_allclose(told.own_size, alone.size, rtol=1e-4)
+    np.testing.assert_allclose(told.own_size_variance, alone.size_variance, rtol=1e-4)
+    on_ground, _ = solved(standing, **ground(0.001))
+    both, _ = solved(standing, **ground(0.001), size=1.6, size_variance=0.01)
+    # Which feet stand on the ground is judged with all that is known.
+    difference = (both.own_size / on_ground.size - 1).abs()
+    assert difference.median() < 0.001
 
 
 @torch.no_grad()

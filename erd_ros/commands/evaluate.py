@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the 2D errors")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to FILE")
-    parser.add_argument("--plot", metavar="FILE", type=Path, help="draw error against steps")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="draw the errors")
     parser.add_argument(
         "--markdown", metavar="FILE", type=Path, help="renew the section of a page, docs/results.md"
     )
@@ -57,13 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
-    if arguments.protocol != "studio":
-        _check_no_studio(arguments)
+    _check_options(arguments)
     if arguments.protocol == "robot":
         _robot(arguments)
         return
-    if arguments.beside:
-        raise InputError("--beside shows models under --protocol robot; add that, or leave it out")
     _cues(arguments) if arguments.protocol == "cues" else _studio(arguments)
 
 
@@ -88,7 +85,7 @@ def _robot(arguments: argparse.Namespace) -> None:
     from erd_ros.report import command
 
     model = _model(arguments)
-    models = {model.stem: model, **dict(_named(one) for one in arguments.beside)}
+    models = {model.stem: model, **dict(named_file(one) for one in arguments.beside)}
     figures = evaluate_robot(
         models, arguments.data, arguments.sources, arguments.split, arguments.seed
     )
@@ -97,7 +94,7 @@ def _robot(arguments: argparse.Namespace) -> None:
 
 
 def _cues(arguments: argparse.Namespace) -> None:
-    from erd_ros.evaluate.cue_present import SECTION, markdown, print_tables
+    from erd_ros.evaluate.cue_present import SECTION, markdown, plot, print_tables
     from erd_ros.evaluate.cue_protocol import evaluate_cues
     from erd_ros.report import command
 
@@ -106,6 +103,8 @@ def _cues(arguments: argparse.Namespace) -> None:
         model, arguments.data, arguments.sources, arguments.split, arguments.seed
     )
     print_tables(figures)
+    if arguments.plot:
+        plot(figures, arguments.plot)
     _keep(arguments, figures, SECTION, markdown(figures, model, command()))
 
 
@@ -127,13 +126,19 @@ def _model(arguments: argparse.Namespace) -> Path:
     return arguments.model or DEFAULT_MODEL
 
 
-def _check_no_studio(arguments: argparse.Namespace) -> None:
-    for option in ("by", "plot"):
-        if getattr(arguments, option):
-            raise InputError(f"--{option} goes with --protocol studio; leave it out")
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Raise InputError for an option that says nothing under the protocol."""
+    protocols = {"by": ("studio",), "plot": ("studio", "cues"), "beside": ("robot",)}
+    for option, sensible in protocols.items():
+        if getattr(arguments, option) and arguments.protocol not in sensible:
+            raise InputError(
+                f"--{option} goes with --protocol {' or '.join(sensible)}, not with "
+                f"{arguments.protocol}; leave it out"
+            )
 
 
-def _named(option: str) -> tuple[str, Path]:
+def named_file(option: str) -> tuple[str, Path]:
+    """Name and path of one value of ``--beside``. Raises InputError."""
     name, equals, path = option.partition("=")
     if not (name and equals and path):
         raise InputError(f"--beside has '{option}', expected NAME=FILE.onnx")

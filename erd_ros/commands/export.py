@@ -12,6 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="ONNX file to write"
     )
+    parser.add_argument(
+        "--precision",
+        metavar="NAME",
+        default="float32",
+        help="float32, or mixed_float16: the networks in float16, for a graphics processor "
+        "(default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -28,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
             "install them with `pip install erd_ros[train]`"
         ) from error
 
-    figures = export(arguments.checkpoint, arguments.out)
+    figures = export(arguments.checkpoint, arguments.out, arguments.precision)
     print(
         f"wrote {arguments.out}: {figures['bytes'] / 1e6:.1f} MB; ONNX Runtime's poses differ "
         f"from PyTorch's by at most {figures['largest_difference_m']:.1e} m"

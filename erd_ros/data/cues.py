@@ -30,7 +30,7 @@ class CueConfig:
     size: tuple[float, float] = (0.005, 0.08)
     camera_height: tuple[float, float] = (0.005, 0.05)
     tilt: tuple[float, float] = (0.1, 2.0)
-    depth: tuple[float, float] = (0.005, 0.3)
+    depth: tuple[float, float] = (0.001, 0.3)
 
     def __post_init__(self) -> None:
         for name in ("size_share", "ground_share", "depth_share"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from erd_ros.evaluate import tables
 from erd_ros.evaluate.tables import Table
+from erd_ros.report import empty_figure
 
 # The section of docs/results.md.
 SECTION = "erd evaluate, cues"
@@ -19,6 +20,7 @@ _COLUMNS = {
     "sigma_mm": "sigma",
     "within_sigma_percent": "within 1 sigma %",
 }
+_PLOTTED = ("mpjpe_mm", "mrpe_mm")
 _TITLES = {"exact": "Exact 2D keypoints (GT2D)", "detected": "Detector-like keypoints (DET2D)"}
 
 
@@ -36,6 +38,24 @@ def markdown(figures: Mapping[str, Any], model: Path, command: str) -> str:
         "of the errors lie within one.\n\n"
     )
     return text + tables.markdown(_tables(figures))
+
+
+def plot(figures: Mapping[str, Any], path: Path) -> None:
+    """A bar for what each cue leaves of the errors, a panel per scene and metric."""
+    figure = empty_figure(11, 1.5 + 0.5 * sum(len(settings) for settings in figures.values()) / 2)
+    panels = [(scene, metric) for scene in figures for metric in _PLOTTED]
+    first: Any = None
+    for index, (scene, metric) in enumerate(panels):
+        first = figure.add_subplot(len(figures), len(_PLOTTED), index + 1, sharey=first)
+        labels = list(figures[scene])
+        values = [errors[metric] for errors in figures[scene].values()]
+        bars = first.barh(labels, values, color="#0072B2")
+        first.bar_label(bars, fmt="%.0f", padding=2, fontsize=8)
+        first.set(xlabel=f"{_COLUMNS[metric]} (mm)", title=_TITLES[scene], xmargin=0.1)
+        first.tick_params(labelleft=index % len(_PLOTTED) == 0, labelsize=8)
+    first.invert_yaxis()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
 
 
 def _tables(figures: Mapping[str, Any]) -> Iterator[Table]:

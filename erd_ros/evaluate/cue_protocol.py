@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from erd_ros.cues import CUES, LEG, SPINE, Cues
+from erd_ros.cues import CUES, Cues
 from erd_ros.errors import InputError
 from erd_ros.evaluate.scenes import SCENES, FixedViews, Scene, fixed_views
+from erd_ros.evaluate.summary import true_size
 from erd_ros.metrics import mpjpe_mm, mrpe_mm, n_mpjpe_mm
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
 from erd_ros.pose import FloatArray
-from erd_ros.runtime import Backend, PoseOutputs
-from erd_ros.runtime.onnx_backend import load
-from erd_ros.skeleton import H36M17
+from erd_ros.runtime import Backend, PoseOutputs, load
+from erd_ros.runtime.carried_size import CarriedSize
 
 Array = NDArray[np.float64]
 Figures = dict[str, object]
@@ -32,9 +32,6 @@ Figures = dict[str, object]
 NONE, EXACT = "none", "root's depth exact"
 _COLUMN = {name: index for index, name in enumerate(CUES)}
 _UP = slice(_COLUMN["up_x"], _COLUMN["up_z"] + 1)
-# A size that is handed from frame to frame is never surer than this, metres: errors that all
-# frames share do not average out.
-SUREST_SIZE = 0.015
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,7 @@ class Setting:
     size, camera_height, depth  metres
     tilt                        degrees
     carried                     whether the size found goes on to the track's next frame
+    share                       fraction of a track's frames, its first, that have the cues
     """
 
     size: float = math.inf
@@ -51,6 +49,7 @@ class Setting:
     tilt: float = 0.3
     depth: float = math.inf
     carried: bool = False
+    share: float = 1.0
 
 
 SETTINGS = {
@@ -65,6 +64,12 @@ SETTINGS = {
     **{f"size to {100 * size:g} cm": Setting(size=size) for size in (0.01, 0.02, 0.04, 0.08)},
     **{f"depth to {100 * depth:g} cm": Setting(depth=depth) for depth in (0.02, 0.05, 0.1, 0.3)},
     "size to 2 cm and depth to 5 cm": Setting(size=0.02, depth=0.05),
+    **{
+        f"depth to 5 cm in the first tenth of a track{how}": Setting(
+            depth=0.05, carried=bool(how), share=0.1
+        )
+        for how in ("", ", size carried")
+    },
     EXACT: Setting(depth=0.001),
 }
 
@@ -125,7 +130,18 @@ def _drawn(views: FixedViews, size: Array, setting: Setting, generator: Generato
     depth = views.points_in_camera[:, 0, 2]
     noise = generator.standard_normal(len(depth))
     cues[:, _COLUMN["depth"]] = depth + _finite(setting.depth) * noise
+    place, frames = _places(views.track)
+    cues[place >= np.ceil(setting.share * frames)] = Cues().row()
     return cues
+
+
+def _places(track: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(F,) how manieth frame of its track each is, from 0, and how many frames that has."""
+    _, index, counts = np.unique(track, return_inverse=True, return_counts=True)
+    order = np.argsort(index.reshape(-1), kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return place, counts[index.reshape(-1)]
 
 
 def _finite(deviation: float) -> float:
@@ -136,37 +152,23 @@ def _along_tracks(
     backend: Backend, track: NDArray[np.int64], scene: Scene, cues: Array
 ) -> PoseOutputs:
     """Frame after frame of all tracks at once; the size found is a cue for the next frame."""
-    order = np.argsort(track, kind="stable")
-    _, first, index = np.unique(track[order], return_index=True, return_inverse=True)
-    place = np.arange(len(order)) - first[index.reshape(-1)]
+    persons, index = np.unique(track, return_inverse=True)
+    place, _ = _places(track)
     found: list[PoseOutputs] = []
     frames: list[NDArray[np.int64]] = []
-    carried = np.full((len(first), 2), [1.0, np.inf])
+    carried = CarriedSize.unknown(len(persons))
     for step in range(int(place.max()) + 1):
-        here = place == step
-        frame, person = order[here], index.reshape(-1)[here]
-        given = cues[frame]
-        given[:, [_COLUMN["size"], _COLUMN["size_variance"]]] = carried[person]
+        frame = np.flatnonzero(place == step)
+        person = index.reshape(-1)[frame]
+        given = carried.as_cue(person, cues[frame])
         outputs = backend(scene.rays[frame], scene.confidence[frame], given)
         assert outputs.size is not None  # models that take cues give it
-        sure = np.maximum(outputs.size[:, 1], SUREST_SIZE)
-        carried[person] = np.stack([outputs.size[:, 0], sure**2], -1)
+        carried = carried.with_frame(person, *outputs.size[:, 2:].T)
         found.append(outputs)
         frames.append(frame)
     back = np.argsort(np.concatenate(frames))
     names = ("joints", "root", "residual", "size", "sigma")
     return PoseOutputs(*(np.concatenate([getattr(one, n) for one in found])[back] for n in names))
-
-
-def true_size(points: Array) -> Array:
-    """(F,) sizes of poses (F, J, 3), metres: lengths from ankle to head top along the body."""
-
-    def length(names: Sequence[str]) -> Array:
-        chain = points[:, [H36M17.index(name) for name in names]]
-        return np.asarray(np.linalg.norm(np.diff(chain, axis=1), axis=-1).sum(-1))
-
-    legs = [length([f"{side}_{part}" for part in LEG]) for side in ("left", "right")]
-    return np.asarray(length(SPINE) + (legs[0] + legs[1]) / 2)
 
 
 def _errors(outputs: PoseOutputs, size: Array, scene: Scene) -> dict[str, float]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.console import Console
 
-from erd_ros.errors import InputError
 from erd_ros.evaluate import step_errors, tables
 from erd_ros.evaluate.summary import AVERAGE, BY_ACTION
 from erd_ros.evaluate.tables import Table
+from erd_ros.report import empty_figure
 
 # Millimetres, the last two percent.
 COLUMNS = {
@@ -61,15 +61,7 @@ def markdown(figures: Mapping[str, Any], command: str, by: Sequence[str] = ()) -
 
 def plot(figures: Mapping[str, Any], path: Path) -> None:
     """Error against steps, one panel per metric, one line per scene. Raises InputError."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            f"a plot needs matplotlib ({error}); install it with `pip install erd_ros[demo]`"
-        ) from error
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(8, 3.2)
     for index, metric in enumerate(_PLOTTED):
         axes = figure.add_subplot(1, len(_PLOTTED), index + 1)
         for scene, title in TITLES.items():

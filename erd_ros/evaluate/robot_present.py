@@ -11,13 +11,18 @@ from erd_ros.evaluate.tables import Table
 
 # The section of docs/results.md.
 SECTION = "erd evaluate, robot protocol"
-_COLUMNS = {**COLUMNS, "mpjpe_seen_mm": "MPJPE, seen", "mpjpe_inferred_mm": "MPJPE, inferred"}
-_BY_CONDITION = ("mpjpe_mm", "mpjpe_seen_mm", "pa_mpjpe_mm", "mrpe_mm")
+_COLUMNS = {
+    **COLUMNS,
+    "mpjpe_seen_mm": "MPJPE, seen",
+    "mpjpe_inferred_mm": "MPJPE, inferred",
+    "size_error_mm": "size error",
+}
+_BY_CONDITION = ("mpjpe_mm", "mpjpe_seen_mm", "pa_mpjpe_mm", "mrpe_mm", "size_error_mm")
 _LOSS_COLUMNS = ("poses", "MPJPE before", "MPJPE after", "grows by %")
 
 
 def print_tables(figures: Mapping[str, Any]) -> None:
-    """Print all models side by side, then each by source and by condition, in millimetres."""
+    """Print all models side by side, then the first by source and by condition, in millimetres."""
     tables.print_tables(_tables(figures))
 
 
@@ -49,11 +54,10 @@ def _tables(figures: Mapping[str, Any]) -> Iterator[Table]:
     for name, costs in figures["losses"].items():
         lost = [(what, list(one.values())) for what, one in costs.items()]
         yield Table(f"{name}, what losses cost", _LOSS_COLUMNS, lost)
-    for name, of_model in models.items():
-        if name != MEAN_POSE:
-            yield _by(f"{name}, by source", of_model["sources"])
-            for condition, labels in of_model["conditions"].items():
-                yield _by(f"{name}, by {condition}", labels)
+    examined = next(name for name in models if name != MEAN_POSE)
+    yield _by(f"{examined}, by source", models[examined]["sources"])
+    for condition, labels in models[examined]["conditions"].items():
+        yield _by(f"{examined}, by {condition}", labels)
 
 
 def _label(name: str, step: int, steps: list[Any]) -> str:

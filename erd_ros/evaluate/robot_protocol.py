@@ -17,7 +17,7 @@ from erd_ros.evaluate.robot_losses import Loss, cost, losses
 from erd_ros.evaluate.robot_views import RobotViews, robot_views
 from erd_ros.evaluate.scenes import Scene
 from erd_ros.evaluate.steps import load_steps
-from erd_ros.evaluate.summary import Errors, PoseErrors, means, pose_errors
+from erd_ros.evaluate.summary import Errors, PoseErrors, means, pose_errors, true_size
 from erd_ros.geometry.root import root_from_rays
 from erd_ros.mocap import Mocap, read_mocap
 
@@ -31,6 +31,7 @@ _RANGES: dict[str, tuple[float, ...]] = {
     "roll, degrees": (0, 5, 15, 25),
     "pitch, degrees": (-40, -20, 0, 20, 40),
     "camera height, m": (0.3, 0.9, 1.5, 2.2),
+    "size, m": (0.5, 1.4, 1.5, 1.6, 1.7, 2.5),  # from ankle to head top along the body
 }
 _JOINTS_SEEN = ((2, 5), (6, 8), (9, 11), (12, 14), (15, 17))
 # Every how manieth training frame the mean pose is of.
@@ -86,6 +87,7 @@ def _conditions(views: RobotViews, keypoints: RobotKeypoints) -> dict[str, dict[
         "roll, degrees": np.abs(views.roll),
         "pitch, degrees": views.pitch,
         "camera height, m": views.camera_height,
+        "size, m": true_size(views.points_in_camera),
     }
     in_image = views.in_image().all(1)
     joints_seen = {f"{low} to {high}": (low <= seen) & (seen <= high) for low, high in _JOINTS_SEEN}
@@ -117,9 +119,12 @@ def evaluate_robot(
     loaded = {name: load_steps(path) for name, path in models.items()}
     examined = robot_scene(read_mocap(data, sources, split), seed)
     mean = mean_pose(read_mocap(data, sources, "train"), seed)
-    estimates = {MEAN_POSE: [_of_mean_pose(mean, examined.scene)]}
+    scene = examined.scene
+    summaries = {MEAN_POSE: _summary([_of_mean_pose(mean, scene)], None, examined, sources)}
     for name, model in loaded.items():
-        estimates[name] = model(examined.scene.rays, examined.scene.confidence)
+        size = model.size(scene.rays, scene.confidence)
+        steps = model(scene.rays, scene.confidence)
+        summaries[name] = _summary(steps, size, examined, sources)
     files = {
         name: {"file": str(models[name]), "sha256": one.sha256} for name, one in loaded.items()
     }
@@ -133,7 +138,7 @@ def evaluate_robot(
             name: {what: cost(model, loss) for what, loss in examined.losses.items()}
             for name, model in loaded.items()
         },
-        "models": {name: _summary(steps, examined, sources) for name, steps in estimates.items()},
+        "models": summaries,
     }
 
 
@@ -150,9 +155,13 @@ def _of_mean_pose(mean: Array, scene: Scene) -> tuple[Array, Array]:
 
 
 def _summary(
-    steps: Sequence[tuple[Array, Array]], examined: RobotScene, sources: Sequence[str]
+    steps: Sequence[tuple[Array, Array]],
+    size: Array | None,
+    examined: RobotScene,
+    sources: Sequence[str],
 ) -> Figures:
-    errors = [pose_errors(*step, examined.scene) for step in steps]
+    errors = [pose_errors(*step, examined.scene) for step in steps[:-1]]
+    errors.append(pose_errors(*steps[-1], examined.scene, size))
     everything = np.ones(len(examined.source), bool)
     of_sources = {one: examined.source == i for i, one in enumerate(sources)}
     last = errors[-1]
@@ -168,10 +177,12 @@ def _summary(
 
 def _means(errors: PoseErrors, examined: RobotScene, chosen: Mask) -> Errors:
     """Means over the chosen (F,) poses; the last two over their joints, seen and inferred."""
+    if not chosen.any():
+        return {"poses": 0.0}
     seen, of_joints = examined.seen[chosen], errors.of_joints[chosen]
     return {
         "poses": float(chosen.sum()),
-        **(means(errors, chosen) if chosen.any() else {}),
+        **means(errors, chosen),
         "mpjpe_seen_mm": _mean(of_joints[seen]),
         "mpjpe_inferred_mm": _mean(of_joints[~seen]),
     }

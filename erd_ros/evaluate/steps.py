@@ -12,7 +12,7 @@ from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.metrics import Array
 from erd_ros.pose import FloatArray
 from erd_ros.runtime import check_cues
-from erd_ros.runtime.onnx_backend import INPUTS
+from erd_ros.runtime.graph_backend import INPUTS
 
 try:
     import onnx
@@ -41,16 +41,23 @@ class StepModel:
 
         cues  (N, C) for a model that takes them; it does without where none are given
         """
+        values = self._run(_step_names(self.info.steps), rays, confidence, cues)
+        return list(zip(values[0::2], values[1::2], strict=True))
+
+    def size(self, rays: FloatArray, confidence: FloatArray) -> Array | None:
+        """(N,) the persons' sizes without cues, metres; None of a model that does not say."""
+        return self._run(["size"], rays, confidence, None)[0][:, 0] if self.takes_cues else None
+
+    def _run(
+        self, names: list[str], rays: FloatArray, confidence: FloatArray, cues: FloatArray | None
+    ) -> list[Array]:
         given = (rays, confidence, *check_cues(cues, len(rays), self.takes_cues))
         parts = []
         for first in range(0, len(rays), _BATCH):
             some = slice(first, first + _BATCH)
             inputs = dict(zip(INPUTS, (one[some] for one in given), strict=False))
-            parts.append(self._session.run(_step_names(self.info.steps), inputs))
-        values: list[Array] = [
-            np.concatenate(of_batches) for of_batches in zip(*parts, strict=True)
-        ]
-        return list(zip(values[0::2], values[1::2], strict=True))
+            parts.append(self._session.run(names, inputs))
+        return [np.concatenate(of_batches) for of_batches in zip(*parts, strict=True)]
 
 
 def load_steps(path: Path) -> StepModel:

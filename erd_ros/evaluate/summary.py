@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from erd_ros.cues import LEG, SPINE
 from erd_ros.evaluate.scenes import Scene
 from erd_ros.geometry.align import best_scale
 from erd_ros.metrics import (
@@ -44,9 +45,13 @@ class PoseErrors:
     of_joints: Array
 
 
-def pose_errors(joints: Array, root: Array, scene: Scene) -> PoseErrors:
-    """Errors of joints (F, J, 3) relative to the root and of roots (F, 3), metres."""
+def pose_errors(joints: Array, root: Array, scene: Scene, size: Array | None = None) -> PoseErrors:
+    """Errors of joints (F, J, 3) relative to the root, of roots (F, 3) and sizes (F,), metres.
+
+    size  the joints' own where not given
+    """
     truth, root_truth = scene.joints, scene.root
+    size = true_size(joints) if size is None else size
     x, y, z = np.moveaxis(root_error_xyz_mm(root, root_truth), -1, 0)
     # A person twice as large and twice as far looks the same: joints and root scale together.
     scale = best_scale(joints, truth)[:, None]
@@ -63,8 +68,20 @@ def pose_errors(joints: Array, root: Array, scene: Scene) -> PoseErrors:
         "mrpe_size_known_mm": mrpe_mm(root * scale, root_truth),
         "pck_3d": pck_3d(joints[:, counted], truth[:, counted]),
         "auc_3d": auc_3d(joints[:, counted], truth[:, counted]),
+        "size_error_mm": 1000 * np.abs(size - true_size(truth)),
     }
     return PoseErrors(of_poses, joint_errors_mm(joints, truth))
+
+
+def true_size(points: Array) -> Array:
+    """(F,) sizes of poses (F, J, 3), metres: lengths from ankle to head top along the body."""
+
+    def length(names: Sequence[str]) -> Array:
+        chain = points[:, [H36M17.index(name) for name in names]]
+        return np.asarray(np.linalg.norm(np.diff(chain, axis=1), axis=-1).sum(-1))
+
+    legs = [length([f"{side}_{part}" for part in LEG]) for side in ("left", "right")]
+    return np.asarray(length(SPINE) + (legs[0] + legs[1]) / 2)
 
 
 def means(errors: PoseErrors, chosen: NDArray[np.bool_]) -> Errors:

@@ -17,30 +17,22 @@ from erd_ros.errors import InputError
 _SMALLEST_SPREAD = 1e-12
 
 
-def root_line(rays: Any, joints: Any, weights: Any) -> tuple[tuple[Any, Any], tuple[Any, Any], Any]:
+def root_line(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     """The roots that fit best, one for each depth, and the depth that fits best of all.
 
-    Returns offset (x, y), slope (x, y) and depth, each (...); arguments of ``solve_root``. At depth
+    Returns offset (..., 2), slope (..., 2) and depth (...); arguments of ``solve_root``. At depth
     z the root is ``(offset + z slope, z)``. Joints s times as large have s times the offset and s
     times the depth, and the same slope.
     """
-    x, y = rays[..., 0], rays[..., 1]
-    right_x = x * joints[..., 2] - joints[..., 0]
-    right_y = y * joints[..., 2] - joints[..., 1]
-    share = weights / weights.sum(-1).clip(min=_SMALLEST_SPREAD)[..., None]
-    mean_x, mean_y = (share * x).sum(-1), (share * y).sum(-1)
-    mean_right_x, mean_right_y = (share * right_x).sum(-1), (share * right_y).sum(-1)
-    offset_x, offset_y = x - mean_x[..., None], y - mean_y[..., None]
-    spread = (share * (offset_x * offset_x + offset_y * offset_y)).sum(-1)
-    covariance = (
-        share
-        * (
-            offset_x * (right_x - mean_right_x[..., None])
-            + offset_y * (right_y - mean_right_y[..., None])
-        )
-    ).sum(-1)
+    right = rays * joints[..., 2:] - joints[..., :2]
+    share = (weights / weights.sum(-1).clip(min=_SMALLEST_SPREAD)[..., None])[..., None]
+    mean, mean_right = (share * rays).sum(-2), (share * right).sum(-2)
+    centred = rays - mean[..., None, :]
+    of_joint = share * centred
+    spread = (of_joint * centred).sum((-2, -1))
+    covariance = (of_joint * (right - mean_right[..., None, :])).sum((-2, -1))
     depth = -covariance / spread.clip(min=_SMALLEST_SPREAD)
-    return (mean_right_x, mean_right_y), (mean_x, mean_y), depth
+    return mean_right, mean, depth
 
 
 def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
@@ -53,8 +45,9 @@ def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     NumPy arrays and torch tensors alike, of any precision: only operations that both have. Without
     weight anywhere, or with one joint alone, nothing determines the depth and it is 0.
     """
-    (x, y), (slope_x, slope_y), depth = root_line(rays, joints, weights)
-    return x + slope_x * depth, y + slope_y * depth, depth
+    offset, slope, depth = root_line(rays, joints, weights)
+    across = offset + slope * depth[..., None]
+    return across[..., 0], across[..., 1], depth
 
 
 def solve_root_weak_perspective(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:

@@ -147,8 +147,9 @@ class ErdModel(nn.Module):
     ) -> tuple[Tensor, ...]:
         """Joints (N, J, 3), root (N, 3) and residual (N, J) after the last step.
 
-        Where the root comes from cues: then size (N, 2) with its deviation, and sigma (N,), the
-        deviation of the root along the ray; metres.
+        Where the root comes from cues: then size (N, 4) with its deviation, and the same of what
+        the keypoints and all cues but that of the size say; and sigma (N,), the deviation of the
+        root along the ray; metres.
         """
         *_, last = self.trajectory(rays, confidence, cues=cues)
         return last.joints, last.root, *what_is_sure(last, rays, confidence)
@@ -238,23 +239,24 @@ class ErdModel(nn.Module):
 
 
 def what_is_sure(estimate: Estimate, rays: Tensor, confidence: Tensor) -> tuple[Tensor, ...]:
-    """Residual (N, J); size (N, 2) and sigma (N,) where the estimate has them."""
+    """Residual (N, J); size (N, 4) and sigma (N,) where the estimate has them."""
     residual = reprojection_error(estimate, rays, confidence)
     if estimate.sized is None:
         return (residual,)
     sized = estimate.sized
-    size = torch.stack([sized.size, sized.size_variance.sqrt()], -1)
+    own = sized.own_size, sized.own_size_variance.sqrt()
+    size = torch.stack([sized.size, sized.size_variance.sqrt(), *own], -1)
     return residual, size, sized.depth_variance.sqrt()
 
 
 def reprojection_error(estimate: Estimate, rays: Tensor, confidence: Tensor) -> Tensor:
     """Distance (N, J) in normalised image coordinates; 0 where a joint was not seen."""
     seen = confidence > 0
-    rays = torch.where(seen[..., None], rays, torch.zeros_like(rays))
+    rays = torch.where(seen[..., None], rays, 0.0)
     offset = rays - _project(estimate.joints, estimate.root)
     # sqrt has no slope at 0; nothing is trained through here, and inference does not mind.
     distance = (offset * offset).sum(-1).sqrt()
-    return torch.where(seen, distance, torch.zeros_like(distance))
+    return torch.where(seen, distance, 0.0)
 
 
 def _project(joints: Tensor, root: Tensor) -> Tensor:

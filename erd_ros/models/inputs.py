@@ -163,7 +163,7 @@ class Inputs(nn.Module):
         scaled = SCALINGS[self.config.scaling](
             points, view, self.keypoint_mean, self.keypoint_deviation
         )
-        return torch.where(view.confidence[..., None] > 0, scaled, torch.zeros_like(scaled))
+        return torch.where(view.confidence[..., None] > 0, scaled, 0.0)
 
     def _reduced(self, keypoints: Tensor) -> Tensor:
         return (keypoints.flatten(1) - self.pca_mean) @ self.pca_components.T

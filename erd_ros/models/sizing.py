@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from erd_ros.cues import ANKLE_HEIGHT, CUES, LEG, SPINE
 from erd_ros.geometry.root import root_line
-from erd_ros.geometry.size import Row, SizeAndDepth, solve_size_and_depth
+from erd_ros.geometry.size import Rows, SizeAndDepth, SizeAndDepthSolver
 from erd_ros.models.view import View
 from erd_ros.skeleton import Skeleton
 
@@ -23,6 +23,9 @@ _ROUNDS = 2
 _LOG_SIZE = (-1.6, 1.6)
 _LOG_DEVIATION = (-5.0, 0.0)
 _SMALLEST_RATIO = 0.1  # of depth to size: nearer nobody is seen as a person
+# What the depth's deviation is measured against: most of a person, well seen.
+_ALL_JOINTS, _WHOLE_REACH, _USUAL_MISFIT = 12.0, 0.3, 0.05
+_FEWEST = 0.02  # of each of these
 _SMALLEST_INFORMATION = 1e-6  # of a row that is absent: its weight does not matter
 
 
@@ -45,12 +48,17 @@ class Prior:
 
 @dataclass(frozen=True, eq=False)
 class Sized:
-    """A person in metres: root (N, 3) in the view, size (N,), variances (N,) of size and depth."""
+    """A person in metres: root (N, 3) in the view, size (N,), variances (N,) of size and depth.
+
+    own_size, own_size_variance  (N,) what all rows but the cue ``size`` say
+    """
 
     root: Tensor
     size: Tensor
     size_variance: Tensor
     depth_variance: Tensor
+    own_size: Tensor
+    own_size_variance: Tensor
 
 
 def no_cues(persons: int, like: Tensor) -> Tensor:
@@ -74,98 +82,155 @@ def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 class Sizing(nn.Module):
-    """Solves size and depth of poses; what it learns is how far its own rows can be trusted."""
+    """Solves size and depth of poses; what it learns is how far its own rows can be trusted.
+
+    The depth that keypoints give is surer the more joints are seen, the wider they reach over the
+    body and the better they fit: its relative deviation is a product of learned powers of these.
+    """
 
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
         self.ankles = [skeleton.index(f"{side}_{LEG[-1]}") for side in ("left", "right")]
-        # Relative deviation of the depth that the keypoints give; deviation of an ankle's height.
-        self.log_depth_deviation = nn.Parameter(torch.tensor(-4.0))
-        self.log_ankle_deviation = nn.Parameter(torch.tensor(-3.5))
+        # Of a person all of whom is seen; then the powers of joints, reach and misfit.
+        self.log_depth_deviation = nn.Parameter(torch.tensor(-3.5))
+        self.powers = nn.Parameter(torch.tensor([-0.5, -1.0, 0.5]))
+        self.log_ankle_deviation = nn.Parameter(torch.tensor(-3.0))
 
     def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
         offset, slope, ratio = root_line(view.rays, pose, view.confidence)
-        ratio = ratio.clamp(min=_SMALLEST_RATIO)
-        zero, one = torch.zeros_like(ratio), torch.ones_like(ratio)
-        of_size = torch.stack([*offset, zero], -1)
-        of_depth = torch.stack([*slope, one], -1)
-        always = self._always(ratio, prior, cues)
-        seen = view.from_camera(torch.tensor([0.0, 0.0, 1.0]).to(pose).expand(pose.shape[0], 1, 3))
-        always.append(_depth_row(seen[:, 0], of_size, of_depth, cues))
-        solved = solve_size_and_depth(always)
-        feet = [
-            self._foot_row(view, pose[:, ankle] + of_size, of_depth, ratio * solved.size, cues)
-            for ankle in self.ankles
-        ]
-        standing = (view.confidence[:, self.ankles] > 0).to(pose).unbind(-1)
+        ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
+        zero, one = _constants(cues)
+        of_size = torch.cat([offset, zero], -1)
+        of_depth = torch.cat([slope, one], -1)
+        rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
+        solver = SizeAndDepthSolver(rows)
+        deviation = ratio * self._relative_deviation(view, pose, (of_size, of_depth, ratio))
+        always, own = self._information(deviation, prior, cues)
+        # Feet are weighed once their distance is known, and anew once their height is.
+        solved = solver.solve(torch.cat([always, zero, zero], -1))
+        standing = (view.confidence[:, self.ankles] > 0).to(pose)
+        on_ground = standing * self._of_feet(ratio * solved.size, cues)
+        weighed = on_ground
         for _ in range(_ROUNDS):
-            weighed = [
-                Row(row.of_size, row.of_depth, row.value, row.information * here * near)
-                for row, here, near in zip(feet, standing, _near(feet, solved), strict=True)
-            ]
-            solved = solve_size_and_depth([*always, *weighed])
-        root = solved.size[:, None] * of_size + solved.depth[:, None] * of_depth
-        return Sized(root, solved.size, solved.size_variance, solved.depth_variance)
+            weighed = on_ground * _near(feet, on_ground, solved)
+            solved = solver.solve(torch.cat([always, weighed], -1))
+        alone = solver.solve(torch.cat([own, weighed], -1))
+        columns = (
+            solved.size, solved.size_variance, solved.depth_variance, alone.size,
+            alone.size_variance,
+        )  # fmt: skip
+        root = solved.size * of_size + solved.depth * of_depth
+        return Sized(root, *(column.squeeze(-1) for column in columns))
 
-    def _always(self, ratio: Tensor, prior: Prior, cues: Tensor) -> list[Row]:
-        """Rows of the keypoints, of the lifter's guess, and of the size where it is known."""
-        one, zero = torch.ones_like(ratio), torch.zeros_like(ratio)
-        guess = prior.log_size.exp()
-        of_keypoints = (self.log_depth_deviation.exp() * ratio * guess).square()
-        of_guess = (prior.log_deviation.exp() * guess).square()
-        known, size = _known(cues, "size_variance", "size")
-        # A size that a frame before found has this person's guess in it: not counted twice.
-        unknown = (1 / of_guess - known).clamp(min=0)
-        return [
-            Row(-ratio, one, zero, 1 / of_keypoints),
-            Row(one, zero, guess, unknown),
-            Row(one, zero, size, known),
+    def _rows(
+        self,
+        view: View,
+        pose: Tensor,
+        line: tuple[Tensor, Tensor, Tensor],
+        prior: Prior,
+        cues: Tensor,
+    ) -> tuple[Rows, Rows]:
+        """Rows (N, 6): keypoints, the guess, the size, the depth, both ankles; and those alone.
+
+        line  ``of_size`` and ``of_depth`` (N, 3) of the root, and the ratio (N, 1) of both
+        """
+        of_size, of_depth, ratio = line
+        zero, one = _constants(cues)
+        axis = torch.cat([zero, zero, one], -1)
+        seen, up = view.from_camera(torch.stack([axis, cues[:, _UP]], 1)).unbind(1)
+        _, size = _known(cues, "size_variance", "size")
+        _, depth = _known(cues, "depth_variance", "depth")
+        _, camera_height = _known(cues, "camera_height_variance", "camera_height")
+        feet = Rows(
+            (up[:, None] * (pose[:, self.ankles] + of_size[:, None])).sum(-1),
+            (up * of_depth).sum(-1, keepdim=True),
+            ANKLE_HEIGHT - camera_height,
+        )
+        along, across = ((seen * part).sum(-1, keepdim=True) for part in (of_depth, of_size))
+        rows = Rows(
+            torch.cat([-ratio, one, one, across, feet.of_size], -1),
+            torch.cat([one, zero, zero, along, *2 * (feet.of_depth,)], -1),
+            torch.cat([zero, prior.log_size[:, None].exp(), size, depth, *2 * (feet.value,)], -1),
+        )
+        return rows, feet
+
+    def _relative_deviation(
+        self, view: View, pose: Tensor, line: tuple[Tensor, Tensor, Tensor]
+    ) -> Tensor:
+        """(N, 1) of the depth that the keypoints give; ``line`` as in ``_rows``."""
+        of_size, of_depth, ratio = line
+        joints = view.confidence.sum(-1, keepdim=True)
+        share = (view.confidence / joints.clamp(min=_FEWEST))[..., None]
+        points = pose + (of_size + of_depth * ratio)[:, None]
+        offset = points[..., :2] / points[..., 2:].clamp(min=_SMALLEST_RATIO) - view.rays
+        misfit = (share * offset.square()).sum((1, 2))[:, None]
+        centred = pose - (share * pose).sum(1, keepdim=True)
+        reach = (share * centred.square()).sum((1, 2))[:, None]
+        measures = [
+            joints / _ALL_JOINTS,
+            reach.sqrt() / _WHOLE_REACH,
+            misfit.sqrt() / view.scale[:, None] / _USUAL_MISFIT,
         ]
+        logs = torch.cat([one.clamp(min=_FEWEST).log() for one in measures], -1)
+        log_deviation = self.log_depth_deviation + (logs * self.powers).sum(-1, keepdim=True)
+        return log_deviation.clamp(*_LOG_DEVIATION).exp()
 
-    def _foot_row(
-        self, view: View, of_size: Tensor, of_depth: Tensor, distance: Tensor, cues: Tensor
-    ) -> Row:
-        """An ankle's height above the ground; a tilt errs in proportion to the distance."""
-        up = view.from_camera(cues[:, None, _UP])[:, 0]
-        known, camera_height = _known(cues, "camera_height_variance", "camera_height")
+    def _information(self, deviation: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
+        """Of all rows (N, 4) but the ankles'; and the same without the cue of the size.
+
+        deviation  (N, 1) of the depth that the keypoints give a person of size one
+        """
+        guess = prior.log_size[:, None].exp()
+        keypoints = 1 / (deviation * guess).square()
+        guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
+        size, _ = _known(cues, "size_variance", "size")
+        depth, _ = _known(cues, "depth_variance", "depth")
+        # A size that a frame before found has this person's guess in it: not counted twice.
+        unknown = (guessed - size).clamp(min=0)
+        return (
+            torch.cat([keypoints, unknown, size, depth], -1),
+            torch.cat([keypoints, guessed, _constants(cues)[0], depth], -1),
+        )
+
+    def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:
+        """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance."""
+        height = _column(cues, "camera_height_variance")
         variance = (
             (2 * self.log_ankle_deviation).exp()
-            + cues[:, _COLUMN["camera_height_variance"]]
-            + cues[:, _COLUMN["tilt_variance"]] * distance.square()
+            + height
+            + _column(cues, "tilt_variance") * distance.square()
         )
-        information = torch.where(known > 0, 1 / variance, torch.zeros_like(variance))
-        return Row(
-            (up * of_size).sum(-1),
-            (up * of_depth).sum(-1),
-            ANKLE_HEIGHT - camera_height,
-            information,
-        )
-
-
-def _depth_row(seen: Tensor, of_size: Tensor, of_depth: Tensor, cues: Tensor) -> Row:
-    """The root's z in the camera; ``seen`` (N, 3) is the camera's axis in the view."""
-    known, depth = _known(cues, "depth_variance", "depth")
-    return Row((seen * of_size).sum(-1), (seen * of_depth).sum(-1), depth, known)
+        return torch.where(1 / height > 0, 1 / variance, 0.0)
 
 
 def _known(cues: Tensor, variance: str, value: str) -> tuple[Tensor, Tensor]:
-    """Information and value of a cue, 0 and 0 where it is absent."""
-    information = 1 / cues[:, _COLUMN[variance]]
-    values = cues[:, _COLUMN[value]]
-    return information, torch.where(information > 0, values, torch.zeros_like(values))
+    """Information and value (N, 1) of a cue, 0 and 0 where it is absent."""
+    information, values = 1 / _column(cues, variance), _column(cues, value)
+    return information, torch.where(information > 0, values, 0.0)
 
 
-def _near(feet: list[Row], solved: SizeAndDepth) -> list[Tensor]:
-    """Weights of ankles by how far above the ground they come to lie: Cauchy's, upwards alone."""
-    weights = []
-    for row in feet:
-        above = (row.of_size * solved.size + row.of_depth * solved.depth - row.value).clamp(min=0)
-        expected = (
-            1 / row.information.clamp(min=_SMALLEST_INFORMATION)
-            + row.of_size.square() * solved.size_variance
-            + row.of_depth.square() * solved.depth_variance
-            + 2 * row.of_size * row.of_depth * solved.covariance
-        )
-        weights.append(1 / (1 + above.square() / expected))
+def _constants(cues: Tensor) -> tuple[Tensor, Tensor]:
+    """Zeros and ones (N, 1): from the cues, for then all steps of an exported graph share them."""
+    column = cues[:, :1]
+    return torch.zeros_like(column), torch.ones_like(column)
+
+
+def _column(cues: Tensor, name: str) -> Tensor:
+    """(N, 1)."""
+    index = _COLUMN[name]
+    return cues[:, index : index + 1]
+
+
+def _near(feet: Rows, information: Tensor, solved: SizeAndDepth) -> Tensor:
+    """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone."""
+    height = feet.of_size * solved.size + feet.of_depth * solved.depth
+    above = (height - feet.value).clamp(min=0)
+    expected = (
+        1 / information.clamp(min=_SMALLEST_INFORMATION)
+        + feet.of_size.square() * solved.size_variance
+        + feet.of_depth.square() * solved.depth_variance
+        + 2 * feet.of_size * feet.of_depth * solved.covariance
+    )
+    weights: Tensor = 1 / (1 + above.square() / expected)
     return weights

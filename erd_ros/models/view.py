@@ -53,7 +53,7 @@ def look_at_person(rays: Tensor, confidence: Tensor) -> View:
     homogeneous = torch.cat([rays, torch.ones_like(rays[..., :1])], -1)
     turned = homogeneous @ rotation.transpose(-1, -2)
     rays = turned[..., :2] / turned[..., 2:].clamp(min=_SMALLEST_FORWARD)
-    rays = torch.where(confidence[..., None] > 0, rays, torch.zeros_like(rays))
+    rays = torch.where(confidence[..., None] > 0, rays, 0.0)
     centre, scale = _centre_and_scale(rays, share)
     return View(rays, confidence, rotation, centre, scale, towards[:, :2])
 
@@ -72,8 +72,8 @@ FRAMES = {"person": look_at_person, "camera": look_ahead}
 def _seen(rays: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Rays and confidence, 0 where not seen, and each joint's share of the confidence."""
     seen = confidence > 0
-    confidence = torch.where(seen, confidence, torch.zeros_like(confidence))
-    rays = torch.where(seen[..., None], rays, torch.zeros_like(rays))
+    confidence = torch.where(seen, confidence, 0.0)
+    rays = torch.where(seen[..., None], rays, 0.0)
     return (
         rays,
         confidence,

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.data.error_model import ErrorModel
-from erd_ros.errors import InputError
 from erd_ros.evaluate.scenes import Scene
 from erd_ros.metrics import Array, mpjpe_mm
+from erd_ros.report import empty_figure
 from erd_ros.reproduce.scoring import Estimates
 from erd_ros.skeleton import H36M17
 
@@ -22,23 +22,9 @@ _QUANTILES = (0.1, 0.4, 0.6, 0.9)
 _MOST_POINTS = 4000
 
 
-def _figure(width: float, height: float) -> Any:
-    """An empty figure, inches. Raises InputError without matplotlib."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            f"a picture needs matplotlib ({error}); install it with `pip install erd_ros[demo]`"
-        ) from error
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def draw_steps(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
     """Errors, mm, against steps: one panel per title, one line per label in it."""
-    figure = _figure(4 * len(panels), 3.4)
+    figure = empty_figure(4 * len(panels), 3.4)
     for column, (title, lines) in enumerate(panels.items()):
         axes = figure.add_subplot(1, len(panels), column + 1, title=title)
         for (label, values), colour, marker in zip(
@@ -53,7 +39,7 @@ def draw_steps(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) 
 
 def draw_depth(path: Path, scale: Array, depth: Array) -> None:
     """Canonical depths (F,), mm per pixel, against scales (F,) of the 2D pose, pixels."""
-    figure = _figure(6, 4)
+    figure = empty_figure(6, 4)
     axes = figure.add_subplot()
     every = max(1, len(scale) // _MOST_POINTS)
     axes.scatter(scale[::every], depth[::every], s=3, color=_BLUE, linewidths=0)
@@ -70,7 +56,7 @@ def draw_errors(
     path: Path, pixels: NDArray[np.float32], models: Mapping[str, ErrorModel], joint: int
 ) -> None:
     """Histogram of one joint's errors (F,) along x, pixels, and the densities of models."""
-    figure = _figure(6, 4)
+    figure = empty_figure(6, 4)
     axes = figure.add_subplot()
     bins = np.linspace(-50, 50, 101).tolist()
     axes.hist(pixels, bins=bins, density=True, color=_BLUE, alpha=0.4, label="simulated detector")
@@ -95,7 +81,7 @@ def _density(model: ErrorModel, joint: int, x: Array) -> Array:
 def draw_poses(path: Path, scene: Scene, lifter: Estimates, refined: Estimates) -> None:
     """A few poses, a column each: from the front above, from the side below."""
     errors = mpjpe_mm(lifter.joints, scene.joints)
-    figure = _figure(2.6 * len(_QUANTILES), 6.4)
+    figure = empty_figure(2.6 * len(_QUANTILES), 6.4)
     for column, quantile in enumerate(_QUANTILES):
         pose = int(np.argmin(np.abs(errors - np.quantile(errors, quantile))))
         after = mpjpe_mm(refined.joints[pose], scene.joints[pose])

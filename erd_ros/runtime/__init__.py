@@ -1,6 +1,7 @@
 """Running a model file: one call, whatever executes it."""
 
 import importlib
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +11,12 @@ from numpy.typing import ArrayLike
 
 from erd_ros.artifact import Artifact
 from erd_ros.cues import CUES, Cues
-from erd_ros.errors import ArtifactError, InputError
+from erd_ros.errors import ArtifactError, BackendError, InputError
+from erd_ros.golden import Golden
 from erd_ros.pose import FloatArray
+from erd_ros.runtime.self_test import SelfTest, self_test
+
+_logger = logging.getLogger(__name__)
 
 _NO_CUES = Cues().row()
 DEFAULT_MODEL = Path(__file__).parents[1] / "weights" / "linear_erd.onnx"
@@ -24,7 +29,8 @@ class PoseOutputs:
     joints    (N, J, 3) float32, metres, relative to the root
     root      (N, 3) float32, metres
     residual  (N, J) float32, reprojection error per joint in normalised image coordinates
-    size      (N, 2) float32, the person's size (``cues.py``) and its standard deviation, metres
+    size      (N, 4) float32, the person's size (``cues.py``) and its standard deviation; both again
+              for what this image says without the cue of the size; metres
     sigma     (N,) float32, standard deviation of the root along the ray to the person, metres
 
     The last two are of models that take cues, None of others.
@@ -41,11 +47,14 @@ class Backend(Protocol):
     """A model file, loaded and ready. Made by ``load``.
 
     info       what the file says about itself
-    name       what executes it: "onnxruntime", "torch"
-    device     where: "cpu"
-    precision  numbers it computes with: "float32"
+    name       what executes it: "onnxruntime", "tensorrt", "torch"
+    device     where: "cpu", "cuda"
+    precision  numbers it computes with: "float32", "mixed_float16"
     sha256     of the file, hexadecimal
     takes_cues whether what a robot knows besides can be given
+    golden     what the file says that should come out, None where it says nothing
+    self_test  what ``load`` found when it held the backend against that
+    fallbacks  why each backend before this one was refused; empty unless it is a fallback
     """
 
     info: Artifact
@@ -55,6 +64,9 @@ class Backend(Protocol):
     sha256: str
 
     takes_cues: bool
+    golden: Golden | None
+    self_test: SelfTest | None
+    fallbacks: tuple[str, ...]
 
     def __call__(
         self, rays: ArrayLike, confidence: ArrayLike, cues: ArrayLike | None = None
@@ -69,16 +81,30 @@ class Backend(Protocol):
         ...
 
 
-def load(path: str | Path, device: str = "cpu", threads: int = 1) -> Backend:
-    """Load a model file with the backend of its suffix.
+def load(
+    path: str | Path,
+    device: str = "cpu",
+    threads: int = 1,
+    backend: str | None = None,
+    allow_fallback: bool = False,
+    max_persons: int = 64,
+) -> Backend:
+    """Load a model file and hold it against the file's golden vectors.
 
-    device   where it runs; a backend that cannot raises BackendError, it never falls back
-    threads  CPU threads of one call; at this model's size more than one seldom pays
-    Raises ArtifactError for a file that is missing, corrupt, foreign or of an unknown suffix.
+    device          where it runs, "cpu" or "cuda"
+    threads         CPU threads of one call; at this model's size more than one seldom pays
+    backend         what executes it; where not given, the first for the suffix and the device
+    allow_fallback  whether a backend that cannot be had, or fails its self-test, is replaced by the
+                    next one, on the CPU in the end; said in the log and in ``Backend.fallbacks``
+    max_persons     of one run on a graphics processor; larger batches are split into runs
+    Raises ArtifactError for a file that is missing, corrupt, foreign or of an unknown suffix,
+    BackendError for a backend that cannot run it here or fails the self-test.
     """
     path = Path(path)
     if threads < 1:
         raise InputError(f"threads is {threads}, expected 1 or more")
+    if max_persons < 1:
+        raise InputError(f"max_persons is {max_persons}, expected 1 or more")
     if path.suffix not in BACKENDS:
         raise ArtifactError(
             f"{path}: no backend reads '{path.suffix}' files; choose one of {', '.join(BACKENDS)}"
@@ -88,8 +114,46 @@ def load(path: str | Path, device: str = "cpu", threads: int = 1) -> Backend:
             f"model file {path} does not exist; the one that ships is {DEFAULT_MODEL}, "
             "and `erd export` writes others"
         )
-    backend: Backend = importlib.import_module(BACKENDS[path.suffix]).load(path, device, threads)
+    candidates = _candidates(path.suffix, device, backend)
+    *first, last = candidates if allow_fallback else candidates[:1]
+    refused: list[str] = []
+    for name, where in first:
+        try:
+            return _tested(path, name, where, threads, max_persons, refused)
+        except BackendError as error:
+            refused.append(f"{name} on {where}: {error}")
+            _logger.warning("falls back, for it cannot use %s", refused[-1])
+    return _tested(path, *last, threads, max_persons, refused)
+
+
+def _tested(
+    path: Path, name: str, device: str, threads: int, max_persons: int, refused: list[str]
+) -> Backend:
+    module = importlib.import_module(_MODULES[name])
+    backend: Backend = module.load(path, device, threads, max_persons)
+    backend.self_test = self_test(backend)
+    backend.fallbacks = tuple(refused)
+    outcome = backend.self_test or "not self-tested: the file has no golden vectors"
+    _logger.info("%s runs on %s with %s; %s", path.name, device, name, outcome)
     return backend
+
+
+def _candidates(suffix: str, device: str, backend: str | None) -> list[tuple[str, str]]:
+    """Backends and devices in the order in which they are tried. Raises BackendError."""
+    devices = BACKENDS[suffix]
+    if device not in devices:
+        raise BackendError(
+            f"device '{device}' is not available for {suffix} files; "
+            f"choose one of {', '.join(devices)}"
+        )
+    if backend is not None and backend not in devices[device]:
+        raise BackendError(
+            f"backend '{backend}' does not run {suffix} files on {device}; "
+            f"choose one of {', '.join(devices[device])}"
+        )
+    ordered = sorted(devices[device], key=lambda name: name != backend)
+    pairs = [(name, device) for name in ordered] + [(name, "cpu") for name in devices["cpu"]]
+    return list(dict.fromkeys(pairs))
 
 
 def check_inputs(
@@ -145,10 +209,16 @@ def empty_outputs(joints: int, takes_cues: bool) -> PoseOutputs:
     )
     if not takes_cues:
         return nobody
-    return replace(nobody, size=np.zeros((0, 2), np.float32), sigma=np.zeros(0, np.float32))
+    return replace(nobody, size=np.zeros((0, 4), np.float32), sigma=np.zeros(0, np.float32))
 
 
-BACKENDS = {
-    ".onnx": "erd_ros.runtime.onnx_backend",
-    ".safetensors": "erd_ros.runtime.torch_backend",
+# By suffix and device, the first is the default.
+BACKENDS: dict[str, dict[str, tuple[str, ...]]] = {
+    ".onnx": {"cpu": ("onnxruntime",), "cuda": ("tensorrt", "onnxruntime")},
+    ".safetensors": {"cpu": ("torch",), "cuda": ("torch",)},
+}
+_MODULES = {
+    "onnxruntime": "erd_ros.runtime.onnx_backend",
+    "tensorrt": "erd_ros.runtime.tensorrt_backend",
+    "torch": "erd_ros.runtime.torch_backend",
 }

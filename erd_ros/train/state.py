@@ -49,6 +49,9 @@ class State:
         self.model.load_state_dict(best.state_dict())
         self.stage, self.step = self.stage + 1, 0
         if self.stage <= config.last_stage:
+            if self.model.sizings:
+                trusted = self.model.sizings[self.stage - 1].state_dict()
+                self.model.sizings[self.stage].load_state_dict(trusted)
             following = State.start(self.model, config, self.stage)
             self.trained, self.optimizer = following.trained, following.optimizer
 

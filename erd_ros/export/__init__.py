@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,24 @@ import torch
 from onnx import helper
 from torch import Tensor, nn
 
+from erd_ros import golden
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.cues import Cues
-from erd_ros.errors import ArtifactError
+from erd_ros.errors import ArtifactError, InputError
+from erd_ros.export.networks import PRECISIONS
+from erd_ros.golden import Golden
 from erd_ros.models.checkpoint import load_model, write_atomically
 from erd_ros.models.erd import ErdModel, what_is_sure
 from erd_ros.pose import FloatArray
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
 IR_VERSION = 8  # of the ONNX release that brought opset 17; older runtimes refuse newer ones
-LARGEST_DIFFERENCE = 1e-5  # metres, PyTorch against ONNX Runtime
+# Metres, ONNX Runtime against PyTorch in float32. Half precision moves the root along the ray most.
+LARGEST_DIFFERENCE = {"float32": 1e-5, "mixed_float16": 2e-2}
 LARGEST_FILE = 20_000_000  # bytes
+_SIZE = 1.6  # metres from ankle to head top
 _BATCH_SIZES = (1, 2, 7, 64)
+_GOLDEN_PERSONS, _GOLDEN_SEED = 8, 1000
 _INPUTS = ("rays", "confidence", "cues")  # the last where the root comes from cues
 _OUTPUTS = ("joints", "root", "residual", "size", "sigma")  # the last two likewise
 
@@ -45,34 +52,54 @@ class _Exported(nn.Module):
         return (*steps, *what_is_sure(trajectory[-1], rays, confidence))
 
 
-def export(checkpoint: Path, out: Path) -> dict[str, float]:
+def export(checkpoint: Path, out: Path, precision: str = "float32") -> dict[str, float]:
     """Write a checkpoint as ONNX; returns the file's bytes and the largest difference, metres.
 
     The outputs are ``joints``, ``root`` and ``residual``, and ``size`` and ``sigma`` of a model
     that takes ``cues``; the estimates of the steps stay inside as values named ``joints_step_0``
-    (the lifter alone) to ``joints_step_K``, ``root_step_...``.
+    (the lifter alone) to ``joints_step_K``, ``root_step_...``. With the description goes what
+    PyTorch makes of a few people, for ``runtime/self_test.py``.
+
+    precision  a key of ``PRECISIONS``: the networks' numbers; all others, inputs and outputs
+               included, are float32
     Raises ArtifactError, and writes nothing, unless ONNX Runtime's poses equal PyTorch's.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
     model, artifact = load_model(checkpoint)
     if model.config.root == "given":
         raise ArtifactError(
             f"{checkpoint} needs the true root, which no robot has; train it with another root"
         )
-    proto = _with_contract(_to_onnx(model), artifact)
+    described = replace(artifact, precision=precision)
+    proto = _with_contract(_to_onnx(PRECISIONS[precision](model)), described, _golden(model))
     content = proto.SerializeToString()
     if len(content) > LARGEST_FILE:
         raise ArtifactError(
             f"{out} would have {len(content)} bytes, at most {LARGEST_FILE} may ship; "
             "train a smaller model"
         )
-    difference = largest_difference(model, content)
-    if not difference <= LARGEST_DIFFERENCE:
+    difference, allowed = largest_difference(model, content), LARGEST_DIFFERENCE[precision]
+    if not difference <= allowed:
         raise ArtifactError(
             f"ONNX Runtime's poses differ from PyTorch's by {difference:.2g} m, at most "
-            f"{LARGEST_DIFFERENCE} m is allowed; {out} was not written"
+            f"{allowed} m is allowed; {out} was not written"
         )
     write_atomically(out, content)
     return {"bytes": len(content), "largest_difference_m": difference}
+
+
+def _golden(model: ErdModel) -> Golden:
+    """What the model makes of a few people; a ray that is not seen stands as 0."""
+    people = tuple(
+        np.nan_to_num(array, nan=0, posinf=np.inf)
+        for array in _people(model, _GOLDEN_PERSONS, _GOLDEN_SEED)
+    )
+    with torch.no_grad():
+        outputs = [one.numpy() for one in model(*map(torch.from_numpy, people))]
+    return Golden(
+        dict(zip(_INPUTS, people, strict=False)), dict(zip(_OUTPUTS, outputs, strict=False))
+    )
 
 
 def largest_difference(model: ErdModel, content: bytes) -> float:
@@ -102,7 +129,9 @@ def _people(model: ErdModel, size: int, seed: int) -> tuple[FloatArray, ...]:
     joints = len(model.skeleton)
     direction = np.append(generator.uniform(-0.3, 0.3, (size, 2)), np.ones((size, 1)), 1)
     root = direction * generator.uniform(2, 6, (size, 1))
-    poses = model.pose_mean[0].numpy() + generator.normal(0, 0.1, (size, joints, 3))
+    # The root's own place among the means holds other numbers; poses in sizes become metres.
+    mean = (model.pose_mean * model.not_itself)[0].numpy() * (_SIZE if model.sizings else 1)
+    poses = mean + generator.normal(0, 0.1, (size, joints, 3))
     points = poses + root[:, None]
     rays = points[..., :2] / points[..., 2:]
     confidence = generator.uniform(0.3, 1, (size, joints))
@@ -117,7 +146,7 @@ def _cues(depth: FloatArray, generator: np.random.Generator) -> FloatArray:
     rows = []
     for one in depth:
         size, height, pelvis = np.where(generator.random(3) < 1 / 3, np.inf, 0.05)
-        cues = Cues(1.6, size, (0.0, -1.0, 0.0), 0.9, height, 0.01, float(one), pelvis)
+        cues = Cues(_SIZE, size, (0.0, -1.0, 0.0), 0.9, height, 0.01, float(one), pelvis)
         rows.append(cues.row())
     return np.stack(rows)
 
@@ -144,8 +173,10 @@ def _to_onnx(model: ErdModel) -> onnx.ModelProto:
     return proto
 
 
-def _with_contract(proto: onnx.ModelProto, artifact: Artifact) -> onnx.ModelProto:
-    """Name the last step's values joints and root, make them the outputs, add the description."""
+def _with_contract(
+    proto: onnx.ModelProto, artifact: Artifact, reference: Golden
+) -> onnx.ModelProto:
+    """Name the last step's values joints and root, make them the outputs, add what is known."""
     graph = proto.graph
     kinds = {output.name: output for output in graph.output}
     for name in _OUTPUTS[:2]:
@@ -162,7 +193,8 @@ def _with_contract(proto: onnx.ModelProto, artifact: Artifact) -> onnx.ModelProt
     del graph.output[:]
     graph.output.extend(kinds[name] for name in _OUTPUTS if name in kinds)
     del proto.metadata_props[:]
-    helper.set_model_props(proto, {METADATA_KEY: artifact.to_json()})
+    metadata = {METADATA_KEY: artifact.to_json(), golden.METADATA_KEY: reference.to_json()}
+    helper.set_model_props(proto, metadata)
     # The exporter notes where in the sources things come from: paths of this machine, in fields
     # that the older format does not have.
     proto.ir_version = IR_VERSION
