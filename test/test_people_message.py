@@ -96,7 +96,7 @@ def test_uncertainty_lies_along_the_ray_and_size_stands_beside_it():
         1,
         root_in_camera=root,
         sigma=np.array([0.5], np.float32),
-        size=np.array([[1.6, 0.07]], np.float32),
+        size=np.array([[1.6, 0.07, 1.5, 0.1]], np.float32),
     )
     written = replace(written, people=replace(written.people, cues=np.array([Person3D.CUE_GROUND])))
     person3d = PeopleWriter(H36M17, "").write(written).persons[0]

@@ -96,7 +96,9 @@ def people_from_poses(poses: Pose3D, ids: Sequence[str], cues: Sequence[int] = (
         velocity=np.full((persons, 3), np.nan),
         confidence=poses.confidence.astype(np.float64),
         residual_px=poses.residual_px.astype(np.float64),
-        size=np.full((persons, 2), np.nan) if poses.size is None else poses.size.astype(float),
+        size=np.full((persons, 2), np.nan)
+        if poses.size is None
+        else poses.size[:, :2].astype(float),
         cues=np.array(list(cues) or [0] * persons, np.int64),
         unseen_s=np.zeros(persons),
         ended=np.zeros(persons, np.bool_),
