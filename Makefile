@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint con
 PACKAGE := $(PIP) --no-build-isolation --editable
 SHARED := $(shell find config docs launch msg rviz -type f 2>/dev/null)
 SOURCES := CMakeLists.txt constraints.txt package.xml pyproject.toml setup.py $(SHARED)
-TF2_MSGS := $(shell find test/interfaces -type f)
+INTERFACES := tf2_msgs hri_msgs
 
 # Activated or not, what runs below is what lies in .venv; the ROS wheels set no AMENT_PREFIX_PATH.
 export AMENT_PREFIX_PATH := $(VENV)
@@ -33,7 +33,7 @@ test check: install-test
 	$(BIN)/python -m pytest $(ARGS)
 
 install: $(STAMPS)/demo
-install-test: $(STAMPS)/test $(STAMPS)/tf2_msgs
+install-test: $(STAMPS)/test $(INTERFACES:%=$(STAMPS)/%)
 
 $(STAMPS)/venv: scripts/system_packages.py
 	@command -v $(PYTHON) >/dev/null || \
@@ -60,13 +60,13 @@ $(STAMPS)/test: $(STAMPS)/build $(SOURCES)
 	$(PACKAGE) '.[test]'
 	@touch $@ $(STAMPS)/demo
 
-$(STAMPS)/tf2_msgs: $(STAMPS)/test $(TF2_MSGS) cmake/ros_wheels.cmake
-	@echo "== .venv: tf2_msgs, which the ROS wheels lack"
-	rm -rf build/tf2_msgs
-	cmake -G Ninja -S test/interfaces/tf2_msgs -B build/tf2_msgs -DBUILD_TESTING=OFF \
+$(INTERFACES:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/test cmake/ros_wheels.cmake $(shell find test/interfaces -type f)
+	@echo "== .venv: $*, which the ROS wheels lack"
+	rm -rf build/$*
+	cmake -G Ninja -S test/interfaces/$* -B build/$* -DBUILD_TESTING=OFF \
 	  -DCMAKE_INSTALL_PREFIX=$(VENV) -DCMAKE_PREFIX_PATH=$(VENV) \
 	  -DPython3_EXECUTABLE=$(BIN)/python
-	cmake --build build/tf2_msgs --target install
+	cmake --build build/$* --target install
 	@touch $@
 
 messages:

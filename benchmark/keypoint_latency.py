@@ -70,7 +70,8 @@ class NodeUnderTest:
 class Sender:
     """Publishes frames and takes the time until each answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate_hz: float) -> None:
+        self._rate_hz = rate_hz
         self._node = rclpy.create_node("keypoint_latency")
         self._keypoints = self._node.create_publisher(
             Person2DArray, "keypoints", qos_profile_sensor_data
@@ -81,14 +82,15 @@ class Sender:
         )
         self._executor = rclpy.executors.SingleThreadedExecutor()
         self._executor.add_node(self._node)
-        self._sent_s: dict[int, float] = {}
+        self._sent_s: dict[tuple[int, int], float] = {}
         self.latencies_s: list[float] = []
         self.inside_s: list[float] = []  # the part between the node's receipt and publication
         self._number = 0
 
     def _receive(self, people: Person3DArray) -> None:
         now_s = time.perf_counter()
-        sent_s = self._sent_s.pop(people.header.stamp.nanosec, None)
+        stamp = people.header.stamp
+        sent_s = self._sent_s.pop((stamp.sec, stamp.nanosec), None)
         if sent_s is not None:
             self.latencies_s.append(now_s - sent_s)
             self.inside_s.append(people.latency)
@@ -96,24 +98,25 @@ class Sender:
     def send(self, frames: list[Person2DArray], info: CameraInfo) -> None:
         self._number += 1
         message = frames[self._number % len(frames)]
-        message.header.stamp.sec = 1
-        message.header.stamp.nanosec = self._number  # tells which answer belongs to it
+        # The stamp tells which answer belongs to it.
+        sec, nanosec = divmod(round(self._number * 1e9 / self._rate_hz), 1_000_000_000)
+        message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
         self._info.publish(info)
-        self._sent_s[self._number] = time.perf_counter()
+        self._sent_s[sec, nanosec] = time.perf_counter()
         self._keypoints.publish(message)
 
     def spin_until(self, end_s: float) -> None:
         while (left_s := end_s - time.perf_counter()) > 0:
             self._executor.spin_once(left_s)
 
-    def run(self, frames: list[Person2DArray], info: CameraInfo, rate_hz: float, s: float) -> int:
+    def run(self, frames: list[Person2DArray], info: CameraInfo, s: float) -> int:
         """Send for ``s`` seconds and wait for the last answer; how many frames were sent."""
         self.latencies_s.clear()
         self.inside_s.clear()
         self._sent_s.clear()
-        begin_s, count = time.perf_counter(), int(s * rate_hz)
+        begin_s, count = time.perf_counter(), int(s * self._rate_hz)
         for number in range(count):
-            self.spin_until(begin_s + number / rate_hz)
+            self.spin_until(begin_s + number / self._rate_hz)
             self.send(frames, info)
         self.spin_until(time.perf_counter() + 0.5)
         return count
@@ -143,7 +146,7 @@ def frames_of(people: int) -> tuple[list[Person2DArray], CameraInfo]:
         rows = (first + 37 * np.arange(people)) % len(pixels)
         persons = [
             Person2D(
-                id=f"p{row}",
+                id=f"p{number}",
                 score=1.0,
                 keypoints=[
                     Keypoint2D(x=x, y=y, score=score)
@@ -152,7 +155,7 @@ def frames_of(people: int) -> tuple[list[Person2DArray], CameraInfo]:
                     )
                 ],
             )
-            for row in rows
+            for number, row in enumerate(rows)
         ]
         frames.append(Person2DArray(layout="h36m17", persons=persons))
         frames[-1].header.frame_id = FRAME_ID
@@ -168,7 +171,7 @@ def frames_of(people: int) -> tuple[list[Person2DArray], CameraInfo]:
 
 
 def measure(arguments: argparse.Namespace) -> dict:
-    node, sender = NodeUnderTest(arguments.model), Sender()
+    node, sender = NodeUnderTest(arguments.model), Sender(arguments.rate)
     try:
         frames, info = frames_of(1)
         figures = {
@@ -178,9 +181,9 @@ def measure(arguments: argparse.Namespace) -> dict:
         }
         for people in arguments.people:
             frames, info = frames_of(people)
-            sender.run(frames, info, arguments.rate, arguments.warm_up)
+            sender.run(frames, info, arguments.warm_up)
             cpu_s = node.cpu_s()
-            sent = sender.run(frames, info, arguments.rate, arguments.duration)
+            sent = sender.run(frames, info, arguments.duration)
             load = (node.cpu_s() - cpu_s) / arguments.duration
             latencies_ms = 1e3 * np.array(sender.latencies_s)
             figures["people"][str(people)] = {

@@ -66,6 +66,11 @@ class Pose3D:
                       not seen and its position is inferred from the others.
     residual_px       (N,) float32, root mean square reprojection error over the joints seen,
                       pixels; NaN likewise.
+    size              (N, 4) float32, metres from ankle to head top along the body and its standard
+                      deviation; both again for what this image says without a cue of the size; NaN
+                      likewise. None from a model without cues.
+    sigma             (N,) float32, standard deviation of the root along the ray to the person,
+                      metres; NaN likewise. None from a model without cues.
     Raises InputError when a shape does not fit the skeleton.
     """
 
@@ -74,6 +79,8 @@ class Pose3D:
     root_in_camera: FloatArray
     confidence: FloatArray
     residual_px: FloatArray
+    size: FloatArray | None = None
+    sigma: FloatArray | None = None
 
     def __post_init__(self) -> None:
         persons, joints = len(self.joints_in_camera), len(self.skeleton)
@@ -81,6 +88,10 @@ class Pose3D:
         _check_shape("root_in_camera", self.root_in_camera, (persons, 3))
         _check_shape("confidence", self.confidence, (persons, joints))
         _check_shape("residual_px", self.residual_px, (persons,))
+        if self.size is not None:
+            _check_shape("size", self.size, (persons, 4))
+        if self.sigma is not None:
+            _check_shape("sigma", self.sigma, (persons,))
 
     def __len__(self) -> int:
         return len(self.joints_in_camera)

@@ -3,7 +3,8 @@
     ros2 launch erd_ros erd.launch.py image_topic:=/camera/image_raw \
         camera_info_topic:=/camera/camera_info rviz:=true
 
-The node then publishes people, markers and poses under <namespace>/erd_node.
+The node then publishes people, markers and poses under <namespace>/erd_node. Several cameras:
+launch it once for each, with a namespace of its own.
 """
 
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
+from launch_ros.actions import LifecycleNode, Node
 
 from launch import LaunchDescription
 
@@ -21,32 +22,64 @@ PACKAGE = Path(__file__).resolve().parent.parent
 PARAMETERS = PACKAGE / "config" / "erd_node.yaml"
 FASTDDS_PROFILE = PACKAGE / "config" / "fastdds.xml"
 RVIZ_CONFIG = PACKAGE / "rviz" / "erd.rviz"
+RVIZ_CONFIG_ROBOT = PACKAGE / "rviz" / "erd_robot.rviz"
 
 ARGUMENTS = {
     "namespace": ("", "namespace of the node and of its topics"),
     "params_file": (str(PARAMETERS), "parameters of the node"),
-    "input": ("", "image or keypoints; empty = as the params_file has it"),
+    "input": ("", "what the node listens to, e.g. keypoints; empty = as the params_file has it"),
+    "model": ("", "path of the model file; empty = as the params_file has it"),
     "image_topic": ("image", "sensor_msgs/Image, for input image"),
     "camera_info_topic": ("camera_info", "sensor_msgs/CameraInfo of that image"),
-    "keypoints_topic": ("keypoints", "erd_ros/Person2DArray, for input keypoints"),
+    "keypoints_topic": ("keypoints", "keypoints of another node, of the type that input names"),
+    "depth_topic": ("depth_image", "sensor_msgs/Image of depths, registered to the camera"),
+    "target_frame": ("", "frame of the output, by TF; empty = as the params_file has it"),
+    "ground_frame": (
+        "",
+        "frame whose z points up from the ground; empty = as the params_file has it",
+    ),
+    "autostart": (
+        "true",
+        "configure and activate at start; false = wait for lifecycle transitions",
+    ),
     "use_sim_time": ("false", "take the time from /clock, e.g. when a bag is played"),
     "log_level": ("info", "debug, info, warn or error"),
     "rviz": ("false", "show the result in RViz"),
 }
 
 
+# Arguments that go before the params_file where they are given.
+CHOSEN = ("input", "model", "target_frame", "ground_frame")
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() in ("true", "1")
+
+
+def _rviz_arguments(target_frame: str) -> list[str]:
+    """The view of the camera, or of a frame whose z points up."""
+    if not target_frame:
+        return ["-d", str(RVIZ_CONFIG)]
+    return ["-d", str(RVIZ_CONFIG_ROBOT), "-f", target_frame]
+
+
 def nodes(context) -> list[Node]:
     """The nodes, once the arguments are known."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     topics = [(name, value[f"{name}_topic"]) for name in ("image", "camera_info", "keypoints")]
-    use_sim_time = {"use_sim_time": value["use_sim_time"].lower() in ("true", "1")}
-    chosen = {"input": value["input"]} if value["input"] else {}
-    erd_node = Node(
+    topics += [
+        ("depth_image", value["depth_topic"]),
+        ("image/compressed", f"{value['image_topic']}/compressed"),
+    ]
+    use_sim_time = {"use_sim_time": _is_true(value["use_sim_time"])}
+    chosen = {name: value[name] for name in CHOSEN if value[name]}
+    chosen["autostart"] = _is_true(value["autostart"])
+    erd_node = LifecycleNode(
         package="erd_ros",
         executable="erd_node",
         name="erd_node",
         namespace=value["namespace"],
-        parameters=[value["params_file"], use_sim_time, *([chosen] if chosen else [])],
+        parameters=[value["params_file"], use_sim_time, chosen],
         remappings=topics,
         ros_arguments=["--log-level", value["log_level"]],
         output="screen",
@@ -55,7 +88,7 @@ def nodes(context) -> list[Node]:
         package="rviz2",
         executable="rviz2",
         namespace=value["namespace"],
-        arguments=["-d", str(RVIZ_CONFIG)],
+        arguments=_rviz_arguments(value["target_frame"]),
         parameters=[use_sim_time],
         remappings=topics,
         condition=IfCondition(value["rviz"]),

@@ -3,12 +3,15 @@
 import numpy as np
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray
 from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
 from tiny_onnx import write_tiny_onnx
 
 from erd_ros.geometry.camera import Camera
-from erd_ros.pose import Keypoints2D
+from erd_ros.pose import Keypoints2D, Pose3D
+from erd_ros.ros.scene import Scene
 from erd_ros.runtime import DEFAULT_MODEL, load
 from erd_ros.runtime.estimator import Estimator
+from erd_ros.runtime.people import people_from_poses
 from erd_ros.skeleton import H36M17
 from erd_ros.synthetic import synthesise
 
@@ -83,3 +86,17 @@ def estimated(keypoints: Keypoints2D, camera: Camera, model: str):
 def joints_of(person) -> np.ndarray:
     """(J, 3) positions in a received Person3D."""
     return np.array([(j.position.x, j.position.y, j.position.z) for j in person.joints])
+
+
+def seen_in(message) -> list:
+    """The persons of a received Person3DArray that were seen in its image."""
+    return [person for person in message.persons if person.unseen == 0]
+
+
+def scene_of(poses: Pose3D, ids, frame_id: str = "camera", possible=None) -> Scene:
+    """Poses just seen, as the pipeline hands them to the publishers."""
+    header = Header(frame_id=frame_id)
+    joints = len(poses.skeleton)
+    nothing = Keypoints2D(poses.skeleton, np.zeros((0, joints, 2)), np.zeros((0, joints)))
+    possible = np.ones(joints, bool) if possible is None else possible
+    return Scene(header, header, people_from_poses(poses, ids), possible, nothing)

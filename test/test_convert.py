@@ -5,27 +5,26 @@ import re
 
 import numpy as np
 import pytest
-from erd_ros.msg import Joint3D, Keypoint2D, Person2D, Person2DArray, Person3D
+from builtin_interfaces.msg import Time
+from erd_ros.msg import Keypoint2D, Person2D, Person2DArray
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
-from std_msgs.msg import Header
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
-from erd_ros.pose import Pose3D
-from erd_ros.ros.convert import (
+from erd_ros.ros.cameras import (
+    CameraInfos,
     CameraReader,
-    People,
-    PeopleWriter,
     camera_from_info,
     check_image_size,
-    keypoints_from_message,
-    possible_joints,
+    scaled,
 )
-from erd_ros.skeleton import BLAZEPOSE33, COCO17, H36M17
+from erd_ros.ros.convert import keypoints_from_message
+from erd_ros.skeleton import COCO17, H36M17
 
 K = [600.0, 0.0, 330.0, 0.0, 610.0, 250.0, 0.0, 0.0, 1.0]
 P = [550.0, 0.0, 320.0, -66.0, 0.0, 560.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 CAMERA = Camera(640, 480, np.array(K).reshape(3, 3))
+SIZE = (640, 480)
 MARGIN = 0.1
 
 
@@ -120,8 +119,32 @@ def test_size_mismatch_names_both_sizes():
         check_image_size(1280, 720, CAMERA)
 
 
+def test_a_camera_scaled_with_its_images_has_the_same_rays():
+    double = scaled(CAMERA, 1280, 960)
+    assert (double.width, double.height) == (1280, 960)
+    # The corners and the middle of the image, in pixels whose first has its centre at 0.
+    for part in (0.0, 0.5, 1.0):
+        small = np.array([640 * part - 0.5, 480 * part - 0.5])
+        large = np.array([1280 * part - 0.5, 960 * part - 0.5])
+        np.testing.assert_allclose(CAMERA.rays(small), double.rays(large), atol=1e-12)
+    with pytest.raises(InputError, match="1280x720, its CameraInfo 640x480: of another shape"):
+        scaled(CAMERA, 1280, 720)
+
+
+def test_camera_info_of_the_same_stamp_comes_before_the_newest():
+    infos = CameraInfos()
+    assert infos.of(Time(sec=1)) is None
+    for second in range(100):
+        info = camera_info(width=1000 + second)
+        info.header.stamp.sec = second
+        infos.put(info)
+    assert infos.of(Time(sec=90)).width == 1090
+    assert infos.of(Time(sec=90, nanosec=1)).width == 1099
+    assert infos.of(Time(sec=2)).width == 1099  # too long ago to be remembered
+
+
 def test_keypoints_arrive_as_sent():
-    received = keypoints_from_message(array(person(), person()), CAMERA, MARGIN)
+    received = keypoints_from_message(array(person(), person()), SIZE, MARGIN)
     assert received.keypoints.skeleton is COCO17
     expected = np.stack([100.0 + np.arange(17), 200.0 + 2 * np.arange(17)], axis=-1)
     np.testing.assert_array_equal(received.keypoints.pixels, [expected, expected])
@@ -130,7 +153,7 @@ def test_keypoints_arrive_as_sent():
 
 
 def test_nobody_is_an_empty_array():
-    received = keypoints_from_message(array(), CAMERA, MARGIN)
+    received = keypoints_from_message(array(), SIZE, MARGIN)
     assert received.keypoints.pixels.shape == (0, 17, 2)
     assert received.remark == ""
 
@@ -138,7 +161,7 @@ def test_nobody_is_an_empty_array():
 def test_own_joint_names_make_a_layout():
     names = ["left_hip", "right_hip", "tail", "left_knee"]
     message = array(person(4), layout="cat", joint_names=names)
-    received = keypoints_from_message(message, CAMERA, MARGIN)
+    received = keypoints_from_message(message, SIZE, MARGIN)
     assert received.keypoints.skeleton.joint_names == tuple(names)
     in_model_layout = received.keypoints.to_layout(H36M17)
     np.testing.assert_array_equal(
@@ -148,30 +171,30 @@ def test_own_joint_names_make_a_layout():
 
 def test_own_joint_names_come_before_the_layout():
     names = tuple(reversed(COCO17.joint_names))
-    received = keypoints_from_message(array(person(), joint_names=names), CAMERA, MARGIN)
+    received = keypoints_from_message(array(person(), joint_names=names), SIZE, MARGIN)
     assert received.keypoints.skeleton.joint_names == names
 
 
 def test_joint_names_that_mean_nothing_are_listed_with_those_that_do():
     message = array(person(2), layout="cat", joint_names=["tail", "paw"])
     with pytest.raises(InputError, match=r"tail, paw is known.*left_ankle"):
-        keypoints_from_message(message, CAMERA, MARGIN)
+        keypoints_from_message(message, SIZE, MARGIN)
 
 
 def test_unknown_layout_lists_the_choices():
     with pytest.raises(InputError, match=r"'coco18'.*coco17"):
-        keypoints_from_message(array(person(18), layout="coco18"), CAMERA, MARGIN)
+        keypoints_from_message(array(person(18), layout="coco18"), SIZE, MARGIN)
 
 
 def test_wrong_number_of_keypoints_names_person_and_both_numbers():
     message = array(person(), person(16, "anna"))
     with pytest.raises(InputError, match=r"person 1 'anna' has 16 keypoints.*coco17' has 17"):
-        keypoints_from_message(message, CAMERA, MARGIN)
+        keypoints_from_message(message, SIZE, MARGIN)
 
 
 def test_missing_keypoint_needs_no_remark():
     received = keypoints_from_message(
-        array(person(x=math.nan, y=math.nan, score=0.0)), CAMERA, MARGIN
+        array(person(x=math.nan, y=math.nan, score=0.0)), SIZE, MARGIN
     )
     assert received.keypoints.confidence[0, -1] == 0
     assert (received.ignored, received.remark) == (0, "")
@@ -187,107 +210,30 @@ def test_missing_keypoint_needs_no_remark():
     ],
 )
 def test_unusable_position_is_remarked_on_with_value_and_way_out(last, said):
-    received = keypoints_from_message(array(person(**last)), CAMERA, MARGIN)
+    received = keypoints_from_message(array(person(**last)), SIZE, MARGIN)
     assert received.ignored == 1
     assert re.search(said + ".*send score 0", received.remark)
 
 
 def test_detectors_may_guess_a_little_outside_the_image():
-    received = keypoints_from_message(array(person(x=703.0, y=-64.0)), CAMERA, MARGIN)
+    received = keypoints_from_message(array(person(x=703.0, y=-64.0)), SIZE, MARGIN)
     assert (received.ignored, received.remark) == (0, "")
 
 
 @pytest.mark.parametrize("score", [87.0, -0.1])
 def test_scores_outside_0_to_1_are_refused(score):
     with pytest.raises(InputError, match=rf"right_ankle has score {score:g}, expected 0 to 1"):
-        keypoints_from_message(array(person(score=score)), CAMERA, MARGIN)
+        keypoints_from_message(array(person(score=score)), SIZE, MARGIN)
 
 
 def test_ids_are_used_when_everyone_has_one():
-    both = keypoints_from_message(array(person(17, "a"), person(17, "b")), CAMERA, MARGIN)
+    both = keypoints_from_message(array(person(17, "a"), person(17, "b")), SIZE, MARGIN)
     assert both.ids == ["a", "b"]
-    one = keypoints_from_message(array(person(17, "a"), person()), CAMERA, MARGIN)
+    one = keypoints_from_message(array(person(17, "a"), person()), SIZE, MARGIN)
     assert one.ids is None
 
 
 def test_same_id_twice_is_refused():
     message = array(person(17, "a"), person(17, "b"), person(17, "a"))
     with pytest.raises(InputError, match="persons 0 and 2 have the same id 'a'"):
-        keypoints_from_message(message, CAMERA, MARGIN)
-
-
-def people(count: int, **changes) -> People:
-    rng = np.random.default_rng(count)
-    joints = rng.normal(size=(count, 17, 3)).astype(np.float32)
-    poses = {
-        "joints_in_camera": joints,
-        "root_in_camera": joints[:, 0].copy(),
-        "confidence": np.full((count, 17), 0.75, np.float32),
-        "residual_px": np.arange(count, dtype=np.float32),
-    }
-    header = Header(frame_id="camera")
-    ids = [f"b{number:04d}" for number in range(count)]
-    poses.update(changes)
-    return People(header, ids, Pose3D(H36M17, **poses), np.ones(17, bool))
-
-
-def test_person_message_has_every_value():
-    confidence = np.full((2, 17), 0.75, np.float32)
-    confidence[1, 3] = 0
-    written = people(2, confidence=confidence)
-    message = PeopleWriter(H36M17, "onnxruntime cpu float32").write(written)
-    assert message.header == written.header
-    assert message.layout == "h36m17"
-    assert tuple(message.joint_names) == H36M17.joint_names
-    assert tuple(message.parents) == H36M17.parents
-    assert message.backend == "onnxruntime cpu float32"
-    for index, person3d in enumerate(message.persons):
-        assert person3d.id == f"b000{index}"
-        assert person3d.residual == index
-        assert person3d.score == pytest.approx(0.75)
-        points = [(j.position.x, j.position.y, j.position.z) for j in person3d.joints]
-        np.testing.assert_array_equal(points, written.poses.joints_in_camera[index])
-        root = person3d.root
-        np.testing.assert_array_equal((root.x, root.y, root.z), written.poses.root_in_camera[index])
-        assert np.isnan(person3d.root_covariance).all()
-        assert all(np.isnan(joint.covariance).all() for joint in person3d.joints)
-        np.testing.assert_allclose([j.score for j in person3d.joints], confidence[index])
-    assert [p.state for p in message.persons] == [Person3D.FULL, Person3D.PARTIAL_BODY]
-    states = [joint.state for joint in message.persons[1].joints]
-    assert states == [Joint3D.INFERRED if j == 3 else Joint3D.OBSERVED for j in range(17)]
-
-
-def test_person_without_a_place_is_there_but_nan():
-    nan = np.full((1, 17, 3), np.nan, np.float32)
-    written = people(
-        1,
-        joints_in_camera=nan,
-        root_in_camera=nan[:, 0],
-        confidence=np.zeros((1, 17), np.float32),
-        residual_px=np.array([np.nan], np.float32),
-    )
-    person3d = PeopleWriter(H36M17, "").write(written).persons[0]
-    assert person3d.state == Person3D.NO_ROOT
-    assert math.isnan(person3d.root.x)
-    assert math.isnan(person3d.residual)
-    assert person3d.score == 0
-    assert {joint.state for joint in person3d.joints} == {Joint3D.MISSING}
-
-
-def test_joints_that_the_detector_never_gives_leave_a_body_full():
-    confidence = np.ones((1, 17), np.float32)
-    possible = possible_joints(BLAZEPOSE33, H36M17)
-    assert not possible[H36M17.index("head_top")]
-    confidence[:, ~possible] = 0
-    written = people(1, confidence=confidence)
-    written = People(written.header, written.ids, written.poses, possible)
-    person3d = PeopleWriter(H36M17, "").write(written).persons[0]
-    assert person3d.state == Person3D.FULL
-    assert person3d.joints[H36M17.index("head_top")].state == Joint3D.INFERRED
-
-
-def test_a_kept_message_follows_the_number_of_people():
-    writer = PeopleWriter(H36M17, "")
-    for count in (0, 3, 1, 4, 0):
-        message = writer.write(people(count))
-        assert [p.id for p in message.persons] == [f"b000{i}" for i in range(count)]
+        keypoints_from_message(message, SIZE, MARGIN)

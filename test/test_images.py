@@ -65,7 +65,7 @@ def test_bayer_patterns_are_named_as_ros_names_them(encoding, first_row):
     assert (red, green, blue) == (200, 100, 50)
 
 
-@pytest.mark.parametrize("encoding", ["16UC1", "nv12", "jpeg", ""])
+@pytest.mark.parametrize("encoding", ["16UC1", "nv21", "jpeg", ""])
 def test_unknown_encoding_names_it_and_the_choices(encoding):
     message = Image(height=2, width=2, encoding=encoding, step=2)
     with pytest.raises(InputError, match=f"'{encoding}'.*rgb8, bgr8.*mono8"):
@@ -102,3 +102,17 @@ def test_without_a_converter_the_way_out_is_named(monkeypatch):
             rgb_from_image(message_of(pixels("bgr8"), "bgr8"))
     finally:
         images.converter.cache_clear()
+
+
+def test_nv12_with_padded_rows():
+    image_rgb = cv2.resize(np.random.default_rng(1).integers(0, 255, (4, 4, 3), np.uint8), (32, 24))
+    i420 = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2YUV_I420).ravel()
+    brightness, blue, red = i420[:768], i420[768:960], i420[960:]
+    planes = np.concatenate([brightness, np.stack([blue, red], -1).ravel()]).reshape(36, 32)
+    message = Image(width=32, height=24, encoding="nv12", step=40)
+    message.data.frombytes(np.pad(planes, ((0, 0), (0, 8))).tobytes())
+    expected = cv2.cvtColor(i420.reshape(36, 32), cv2.COLOR_YUV2RGB_I420)
+    np.testing.assert_array_equal(rgb_from_image(message), expected)
+    message.data = message.data[:-1]
+    with pytest.raises(InputError, match="1439 bytes, but 36 rows of 40 bytes take 1440"):
+        rgb_from_image(message)

@@ -13,6 +13,8 @@ from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo
 
+from erd_ros.ros.parameters import PARAMETERS
+
 ROOT = Path(__file__).resolve().parent.parent
 LAUNCH_FILE = ROOT / "launch" / "erd.launch.py"
 ARGUMENTS = {
@@ -22,6 +24,11 @@ ARGUMENTS = {
     "image_topic",
     "camera_info_topic",
     "keypoints_topic",
+    "depth_topic",
+    "model",
+    "target_frame",
+    "ground_frame",
+    "autostart",
     "use_sim_time",
     "log_level",
     "rviz",
@@ -47,14 +54,17 @@ def test_arguments_are_those_of_the_readme_with_a_description_each():
 
 
 def test_every_file_it_names_exists():
-    for name in ("PARAMETERS", "FASTDDS_PROFILE", "RVIZ_CONFIG"):
+    for name in ("PARAMETERS", "FASTDDS_PROFILE", "RVIZ_CONFIG", "RVIZ_CONFIG_ROBOT"):
         strings = [n for n in ast.walk(assignments()[name]) if isinstance(n, ast.Constant)]
         strings.sort(key=lambda node: node.col_offset)
         assert ROOT.joinpath(*(string.value for string in strings)).is_file(), name
 
 
-def test_rviz_config_shows_what_the_node_publishes():
-    config = yaml.safe_load((ROOT / "rviz" / "erd.rviz").read_text())["Visualization Manager"]
+@pytest.mark.parametrize(
+    ("file", "frame"), [("erd.rviz", "camera_optical_frame"), ("erd_robot.rviz", "base_link")]
+)
+def test_rviz_config_shows_what_the_node_publishes(file, frame):
+    config = yaml.safe_load((ROOT / "rviz" / file).read_text())["Visualization Manager"]
     topics = {
         display["Class"].rpartition("/")[2]: display["Topic"]["Value"]
         for display in config["Displays"]
@@ -65,7 +75,15 @@ def test_rviz_config_shows_what_the_node_publishes():
         "PoseArray": "erd_node/poses",
         "Image": "image",
     }
-    assert config["Global Options"]["Fixed Frame"] == "camera_optical_frame"
+    assert config["Global Options"]["Fixed Frame"] == frame
+
+
+def test_arguments_that_name_parameters_are_parameters_and_topics_are_those_of_the_node():
+    chosen = {name.value for name in assignments()["CHOSEN"].elts}
+    parameters = {parameter.name for parameter in PARAMETERS}
+    assert chosen | {"autostart"} <= parameters & ARGUMENTS
+    topics = {name.removesuffix("_topic") for name in ARGUMENTS if name.endswith("_topic")}
+    assert topics == {"image", "camera_info", "keypoints", "depth"}
 
 
 def test_fastdds_profile_is_for_whole_images():

@@ -59,7 +59,8 @@ MAY_IMPORT_LIBRARY = {
 ROS_LIBRARIES = {
     "rclpy", "rcl_interfaces", "builtin_interfaces", "std_msgs", "geometry_msgs", "sensor_msgs",
     "visualization_msgs", "diagnostic_msgs", "tf2_msgs", "tf2_ros", "lifecycle_msgs", "cv_bridge",
-    "ament_index_python", "launch", "launch_ros", "erd_ros.msg",
+    "ament_index_python", "launch", "launch_ros", "hri_msgs", "yolo_msgs", "zed_msgs",
+    "erd_ros.msg",
 }  # fmt: skip
 # What `erd --help` may load: a command's module imports the rest inside its functions.
 LIGHT = {"errors", "commands"}

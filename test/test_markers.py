@@ -1,23 +1,22 @@
 """Markers: shapes, colours, who is deleted when."""
 
 import numpy as np
-from std_msgs.msg import Header
+from ros_people import scene_of
 from visualization_msgs.msg import Marker
 
 from erd_ros.pose import Pose3D
-from erd_ros.ros.convert import People
 from erd_ros.ros.markers import MarkerStyle, SkeletonMarkers, colour, marker_id
 from erd_ros.skeleton import H36M17
 
 
-def people(*ids: str, unseen: tuple[int, ...] = (), lost: tuple[int, ...] = ()) -> People:
+def people(*ids: str, unseen: tuple[int, ...] = (), lost: tuple[int, ...] = ()):
     count = len(ids)
     joints = np.random.default_rng(3).normal(size=(count, 17, 3)).astype(np.float32)
     joints[list(lost)] = np.nan
     confidence = np.ones((count, 17), np.float32)
     confidence[:, list(unseen)] = 0
     poses = Pose3D(H36M17, joints, joints[:, 0], confidence, np.zeros(count, np.float32))
-    return People(Header(frame_id="camera"), list(ids), poses, np.ones(17, bool))
+    return scene_of(poses, list(ids))
 
 
 def by_key(array):
@@ -28,8 +27,8 @@ def test_bones_and_joints_lie_where_the_pose_says():
     shown = people("b0001", "b0002")
     markers = by_key(SkeletonMarkers(MarkerStyle()).draw(shown))
     assert len(markers) == 6
-    for index, person_id in enumerate(shown.ids):
-        expected = shown.poses.joints_in_camera[index]
+    for index, person_id in enumerate(shown.people.ids):
+        expected = shown.people.joints[index]
         joints = markers["joints", marker_id(person_id)]
         bones = markers["bones", marker_id(person_id)]
         assert (joints.type, bones.type) == (Marker.SPHERE_LIST, Marker.LINE_LIST)

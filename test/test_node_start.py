@@ -3,9 +3,10 @@
 import signal
 
 import pytest
-from erd_ros.msg import Person2DArray
+from erd_ros.msg import Person2DArray, Person3DArray
 from ros_harness import RosBench
-from ros_people import model_path
+from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
+from sensor_msgs.msg import CameraInfo
 from tiny_onnx import FIGURE, write_tiny_onnx
 
 from erd_ros.skeleton import Skeleton
@@ -85,6 +86,21 @@ def test_unknown_parameter_is_warned_of(tmp_path):
         bench.connect(bench.client.publisher(Person2DArray, "keypoints"))
         assert "unknown parameter 'treads'" in bench.process.log()
         assert "did you mean 'threads'" in bench.process.log()
+
+
+def test_names_follow_namespace_and_remapping(tmp_path):
+    with RosBench(tmp_path) as bench:
+        bench.start(
+            "input:=keypoints",
+            f"model:={model_path(tmp_path)}",
+            remap=["__ns:=/robot", "keypoints:=detector/people", "camera_info:=/cam/info"],
+        )
+        bench.people = bench.client.listen(Person3DArray, "/robot/erd_node/people")
+        bench.keypoints = bench.client.publisher(Person2DArray, "/robot/detector/people")
+        bench.info = bench.client.publisher(CameraInfo, "/cam/info")
+        bench.connect(bench.keypoints, bench.info)
+        answer = bench.ask(camera_info(), message_of(seen_by(CAMERAS["pinhole"]), 1.0))
+        assert len(answer.persons) == 2
 
 
 def ends_with_one_line(directory, words, *parameters: str) -> None:

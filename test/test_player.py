@@ -13,7 +13,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from erd_ros.demo.bag import bag_topics
 from erd_ros.demo.sources import CaptureSource
 from erd_ros.errors import InputError
-from erd_ros.ros.convert import camera_from_info, keypoints_from_message
+from erd_ros.ros.cameras import camera_from_info
+from erd_ros.ros.convert import keypoints_from_message
 from erd_ros.ros.images import rgb_from_image
 from erd_ros.ros.packets import image_from_rgb, info_from_camera, message_from_keypoints
 from erd_ros.ros.player import PACKETS, PlayerParameters
@@ -109,7 +110,9 @@ def test_synthetic_sequence_is_published_whole(tmp_path):
     assert camera.distortion == sequence.camera.distortion
     for index in (0, 17, 39):
         message = heard["keypoints"][index]
-        received = keypoints_from_message(message, camera, image_margin=0.1).keypoints
+        received = keypoints_from_message(
+            message, (camera.width, camera.height), image_margin=0.1
+        ).keypoints
         np.testing.assert_allclose(received.pixels, sequence.pixels[index], rtol=1e-6)
         assert heard["keypoints"][index].persons[0].id == ""
 

@@ -21,22 +21,21 @@ from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
 from erd_ros.errors import InputError
-from erd_ros.pose import Pose3D
-from erd_ros.ros.convert import People
+from erd_ros.runtime.people import People
 from erd_ros.skeleton import Skeleton
 
 # The first that a layout has tells where the head is, seen from the pelvis.
 _UPWARD_JOINTS = ("thorax", "neck", "spine", "head_top", "nose")
 
 
-def rotations_body_to_camera(poses: Pose3D) -> NDArray[np.float64]:
-    """(N, 3, 3) rotations whose columns are the body's x, y, z in the camera frame.
+def body_rotations(people: People) -> NDArray[np.float64]:
+    """(N, 3, 3) rotations whose columns are the body's x, y, z in the frame of the people.
 
     NaN for a person whose pose is not known, or whose hips and spine lie on one line.
     Raises InputError for a layout without hips or a joint of the upper body.
     """
-    right, left, top = torso(poses.skeleton)
-    joints = poses.joints_in_camera.astype(np.float64)
+    right, left, top = torso(people.skeleton)
+    joints = people.joints
     hips = (joints[:, right] + joints[:, left]) / 2
     leftward = joints[:, left] - joints[:, right]
     with np.errstate(invalid="ignore"):
@@ -70,9 +69,9 @@ class Body(NamedTuple):
 
 
 def bodies(people: People) -> list[Body]:
-    """Those persons whose place and orientation are known, in the camera frame."""
-    rotations = rotations_body_to_camera(people.poses)
-    roots = people.poses.root_in_camera
+    """Those persons whose place and orientation are known."""
+    rotations = body_rotations(people)
+    roots = people.root
     known = np.flatnonzero(np.isfinite(rotations).all((-1, -2)) & np.isfinite(roots).all(-1))
     if not len(known):
         return []

@@ -5,12 +5,18 @@ from collections.abc import Mapping
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from erd_ros.msg import Person3DArray
+from erd_ros.ros.humans import hri_messages
 from erd_ros.ros.images import converter
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.publishers import tf_message_type
 from erd_ros.ros.statistics import Report
 from erd_ros.runtime import Backend
 
+_STATES = {
+    int(getattr(Person3DArray, name)): name
+    for name in ("FULL", "NO_ROOT", "STALE", "CPU_FALLBACK", "FAULT")
+}
 OVERWRITTEN = "overwritten"  # a newer frame came before the worker was free
 
 
@@ -26,7 +32,7 @@ def diagnostic_array(
 
     name         the node's
     facts        what does not change while the node runs: backend, model, ...
-    waiting_for  topic of the input, named when nothing came
+    waiting_for  topic of the input, named when nothing came; empty = the node is not active
     limits       what the node was asked for and cannot do
     """
     level, reason = assess(report, waiting_for, limits)
@@ -50,7 +56,7 @@ def assess(report: Report, waiting_for: str, limits: tuple[str, ...] = ()) -> tu
         return DiagnosticStatus.ERROR, f"every frame is dropped: {report.reason}"
     reasons = list(limits)
     if not dropped and not report.recent_processed:
-        reasons.insert(0, f"nothing comes on {waiting_for}")
+        reasons.insert(0, f"nothing comes on {waiting_for}" if waiting_for else "not active")
     reasons += [f"dropped, {cause}: {count}" for cause, count in report.recent_drops.items()]
     reasons += [f"{cause}: {count}" for cause, count in report.recent_notices.items()]
     if report.reason:
@@ -78,15 +84,38 @@ def describe(parameters: NodeParameters, backend: Backend) -> dict[str, str]:
         "model": backend.info.name,
         "sha256": backend.sha256,
         "input": parameters.input,
+        "device": backend.device,
+        "precision": backend.precision,
         "tf": "on" if parameters.publish_tf and tf_message_type() else "off",
+        "humans": "on" if parameters.publish_humans and hri_messages() else "off",
+        "frame": parameters.target_frame or "of the input",
+        "cues": "taken" if backend.takes_cues else "not taken",
     }
+    if parameters.input in ("image", "compressed_image"):
+        facts["detector"] = parameters.detector
     if parameters.input == "image":
-        facts |= {"detector": parameters.detector, "image conversion": converter()[0]}
+        facts["image conversion"] = converter()[0]
     return facts
 
 
-def limits(parameters: NodeParameters) -> tuple[str, ...]:
+def limits(parameters: NodeParameters, backend: Backend) -> tuple[str, ...]:
     """What the node was asked for and cannot do."""
+    found = []
     if parameters.publish_tf and tf_message_type() is None:
-        return ("TF is off: tf2_msgs is not installed (it comes with ROS); set publish_tf: false",)
-    return ()
+        found.append(
+            "TF is off: tf2_msgs is not installed (it comes with ROS); set publish_tf: false"
+        )
+    asked = parameters.ground_frame or parameters.use_depth or parameters.person_height
+    if asked and not backend.takes_cues:
+        found.append(
+            "ground_frame, use_depth and person_height have no effect: the model takes no cues; "
+            "run one of root: cues"
+        )
+    if parameters.device != "cpu" and backend.device == "cpu":
+        found.append(f"the model runs on the CPU, device '{parameters.device}' was asked for")
+    return tuple(found)
+
+
+def state_name(state: int) -> str:
+    """Name of a constant of Person3DArray."""
+    return _STATES[state]

@@ -8,6 +8,7 @@ ignores ``step`` and gives padded rows back sheared.
 from collections.abc import Callable
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
@@ -33,6 +34,10 @@ ENCODINGS = {
 }
 
 
+# Full rows of brightness, then half as many of colour; neither converter knows it.
+NV12 = "nv12"
+
+
 def rgb_from_image(message: Image) -> ImageArray:
     """Pixels of an image message, (height, width, 3) uint8 RGB; may share the message's memory.
 
@@ -40,30 +45,42 @@ def rgb_from_image(message: Image) -> ImageArray:
     than its size and step promise, or when no converter is installed.
     """
     _check(message)
+    if message.encoding == NV12:
+        return _rgb_from_nv12(message)
     _, convert = converter()
     return convert(_without_padding(message))
 
 
 def _check(message: Image) -> None:
-    if message.encoding not in ENCODINGS:
+    if message.encoding not in (*ENCODINGS, NV12):
         raise InputError(
             f"unsupported image encoding '{message.encoding}'; publish one of "
-            f"{', '.join(ENCODINGS)}"
+            f"{', '.join(ENCODINGS)}, {NV12}"
         )
     height, width = message.height, message.width
     if height == 0 or width == 0:
         raise InputError(f"the image is {width}x{height}: it has no pixels")
-    row_bytes = width * ENCODINGS[message.encoding]
+    row_bytes = width * ENCODINGS.get(message.encoding, 1)
     if message.step < row_bytes:
         raise InputError(
             f"the image's step is {message.step} bytes, but {width} pixels in "
             f"{message.encoding} take at least {row_bytes}; correct the step in its publisher"
         )
-    if len(message.data) < height * message.step:
+    rows = height * 3 // 2 if message.encoding == NV12 else height
+    if len(message.data) < rows * message.step:
         raise InputError(
-            f"the image holds {len(message.data)} bytes, but {height} rows of {message.step} "
-            f"bytes take {height * message.step}; correct its publisher"
+            f"the image holds {len(message.data)} bytes, but {rows} rows of {message.step} "
+            f"bytes take {rows * message.step}; correct its publisher"
         )
+    if message.encoding == NV12 and (height % 2 or width % 2):
+        raise InputError(f"an {NV12} image is {width}x{height}; both sides must be even")
+
+
+def _rgb_from_nv12(message: Image) -> ImageArray:
+    rows = message.height * 3 // 2
+    data = np.frombuffer(message.data, np.uint8, rows * message.step)
+    planes = np.ascontiguousarray(data.reshape(rows, message.step)[:, : message.width])
+    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_NV12), np.uint8)
 
 
 def _without_padding(message: Image) -> Image:

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Vector3
+from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from erd_ros.ros.convert import People
+from erd_ros.ros.bodies import torso
+from erd_ros.ros.scene import Scene
+from erd_ros.runtime.people import People
 
 NAMESPACES = ("bones", "joints", "labels")
 
@@ -60,70 +63,81 @@ class SkeletonMarkers:
     """Draws people; remembers who was drawn, to delete their markers when they are gone."""
 
     def __init__(self, style: MarkerStyle) -> None:
-        self._style = style
+        self.style = style
         self._drawn: set[str] = set()
-        whole, part = divmod(style.lifetime, 1)
-        self._lifetime = Duration(sec=int(whole), nanosec=int(part * 1e9))
 
-    def draw(self, people: People) -> MarkerArray:
+    def draw(self, scene: Scene) -> MarkerArray:
         """The markers of everyone whose place is known, and deletions of those drawn before."""
+        people = scene.people
         known = {
             person_id: index
             for index, person_id in enumerate(people.ids)
-            if person_id and np.isfinite(people.poses.root_in_camera[index]).all()
+            if person_id and people.placed[index]
         }
         markers = [
-            Marker(header=people.header, ns=namespace, id=marker_id(gone), action=Marker.DELETE)
+            Marker(header=scene.header, ns=namespace, id=marker_id(gone), action=Marker.DELETE)
             for gone in sorted(self._drawn - known.keys())
             for namespace in NAMESPACES
         ]
         for person_id, index in known.items():
-            markers += self._person(people, person_id, index)
+            markers += self._person(scene, person_id, index)
         self._drawn = set(known)
         return MarkerArray(markers=markers)
 
-    def _person(self, people: People, person_id: str, index: int) -> list[Marker]:
-        poses = people.poses
-        points = [Point(x=x, y=y, z=z) for x, y, z in poses.joints_in_camera[index].tolist()]
+    def _person(self, scene: Scene, person_id: str, index: int) -> list[Marker]:
+        people = scene.people
+        points = [Point(x=x, y=y, z=z) for x, y, z in people.joints[index].tolist()]
         red, green, blue = colour(person_id)
         vivid = ColorRGBA(r=red, g=green, b=blue, a=1.0)
         pale = ColorRGBA(r=red, g=green, b=blue, a=_INFERRED_ALPHA)
-        seen = (poses.confidence[index] > 0).tolist()
-        bones = self._marker(people, person_id, "bones", Marker.LINE_LIST, vivid)
-        bones.scale.x = self._style.bone_width
-        for parent, child in poses.skeleton.bones:
+        seen = (people.confidence[index] > 0).tolist()
+        bones = self._marker(scene, person_id, "bones", Marker.LINE_LIST, vivid)
+        bones.scale.x = self.style.bone_width
+        for parent, child in people.skeleton.bones:
             bones.points += [points[parent], points[child]]
             bones.colors += [vivid if seen[parent] and seen[child] else pale] * 2
-        joints = self._marker(people, person_id, "joints", Marker.SPHERE_LIST, vivid)
-        diameter = self._style.joint_diameter
+        joints = self._marker(scene, person_id, "joints", Marker.SPHERE_LIST, vivid)
+        diameter = self.style.joint_diameter
         joints.scale = Vector3(x=diameter, y=diameter, z=diameter)
         joints.points = points
         joints.colors = [vivid if joint_seen else pale for joint_seen in seen]
-        return [bones, joints, *self._labels(people, person_id, points, vivid)]
+        return [bones, joints, *self._labels(scene, person_id, index, vivid)]
 
-    def _labels(
-        self, people: People, person_id: str, points: list[Point], vivid: ColorRGBA
-    ) -> list[Marker]:
-        if not self._style.labels:
+    def _labels(self, scene: Scene, person_id: str, index: int, vivid: ColorRGBA) -> list[Marker]:
+        if not self.style.labels:
             return []
-        label = self._marker(people, person_id, "labels", Marker.TEXT_VIEW_FACING, vivid)
-        highest = min(points, key=lambda point: float(point.y))  # y points down in the image
-        label.pose.position = Point(x=highest.x, y=highest.y - _LABEL_HEIGHT_M, z=highest.z)
+        label = self._marker(scene, person_id, "labels", Marker.TEXT_VIEW_FACING, vivid)
+        x, y, z = _above_head(scene.people, index).tolist()
+        label.pose.position = Point(x=x, y=y, z=z)
         label.scale.z = _LABEL_HEIGHT_M
         label.text = person_id
         return [label]
 
     def _marker(
-        self, people: People, person_id: str, namespace: str, kind: int, vivid: ColorRGBA
+        self, scene: Scene, person_id: str, namespace: str, kind: int, vivid: ColorRGBA
     ) -> Marker:
         marker = Marker(
-            header=people.header,
+            header=scene.header,
             ns=namespace,
             id=marker_id(person_id),
             type=kind,
             action=Marker.ADD,
             color=vivid,
-            lifetime=self._lifetime,
+            lifetime=_duration(self.style.lifetime),
         )
         marker.pose.orientation.w = 1.0
         return marker
+
+
+def _above_head(people: People, index: int) -> NDArray[np.float64]:
+    """(3,) a little beyond the joint farthest from the pelvis in the direction of the chest."""
+    _, _, top = torso(people.skeleton)
+    joints, root = people.joints[index], people.root[index]
+    up = joints[top] - root
+    up = up / max(float(np.linalg.norm(up)), 1e-9)
+    return np.asarray(joints[((joints - root) @ up).argmax()] + _LABEL_HEIGHT_M * up)
+
+
+def _duration(seconds: float) -> Duration:
+    whole, part = divmod(seconds, 1)
+    return Duration(sec=int(whole), nanosec=int(part * 1e9))

@@ -1,139 +1,189 @@
-"""erd_node: images or keypoints with CameraInfo in, metric skeletons out."""
+"""erd_node: images or keypoints with CameraInfo in, metric skeletons out. A lifecycle node."""
 
 import sys
 import time
-from collections.abc import Sequence
-from threading import Event, Thread
-from typing import Any, NamedTuple
+import traceback
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
-from erd_ros.ros.diagnostics import OVERWRITTEN, describe, diagnostic_array, limits
-from erd_ros.ros.mailbox import Mailbox
-from erd_ros.ros.parameters import NodeParameters, declare_parameters
-from erd_ros.ros.pipeline import FrameError, Pipeline
+from erd_ros.errors import ErdError
+from erd_ros.ros.declare import changed, declare_parameters
+from erd_ros.ros.diagnostics import describe, diagnostic_array, limits, state_name
+from erd_ros.ros.frames import Frames
+from erd_ros.ros.pipeline import Pipeline
 from erd_ros.ros.process import run_process, spin
 from erd_ros.ros.publishers import Publishers
 from erd_ros.ros.statistics import Statistics
+from erd_ros.ros.worker import Worker
 from erd_ros.runtime import DEFAULT_MODEL, load
 
 NODE_NAME = "erd_node"
 
 
-class Frame(NamedTuple):
-    """An input message and when it was received, on the monotonic clock."""
+class ErdNode(LifecycleNode):
+    """Configure loads the model and opens the outputs, activate subscribes, deactivate frees.
 
-    message: Any
-    received_s: float
-
-
-class RunningNode:
-    """What makes a plain node erd_node: topics, worker thread, diagnostics.
-
-    Callbacks only store the newest message; one worker thread does everything else. Making it
-    loads model and detector and opens the topics; ``close`` gives all of that back. Raises
-    ErdError when a parameter, the model or the detector cannot be used.
+    Raises InputError when a parameter has an impossible value.
     """
 
-    def __init__(self, node: Node, parameters: NodeParameters) -> None:
-        self._node = node
-        backend = load(parameters.model or DEFAULT_MODEL, parameters.device, parameters.threads)
-        self._pipeline = Pipeline(parameters, backend, self._notice)
-        self._facts = describe(parameters, backend)
-        self._limits = limits(parameters)
+    def __init__(self) -> None:
+        super().__init__(NODE_NAME, automatically_declare_parameters_from_overrides=True)
+        self.parameters = declare_parameters(self)
+        self._pipeline: Pipeline | None = None
+        self._outputs: Publishers | None = None
+        self._worker: Worker | None = None
+        self._facts: dict[str, str] = {}
+        self._limits: tuple[str, ...] = ()
         self._statistics = Statistics(time.monotonic())
         self._warned_s: dict[str, float] = {}
-        self._warning_period_s = parameters.warning_period
-        self._info: CameraInfo | None = None
-        self._outputs = Publishers(node, parameters, backend.info.skeleton, self._facts["backend"])
-        self._mailbox: Mailbox[Frame] = Mailbox()
-        self._subscribe()
-        self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 5)
-        self._timer = node.create_timer(parameters.diagnostics_period, self._report)
-        self._worker = Thread(target=self._work, name="skeletons", daemon=True)
-        self._worker.start()
-        for limit in self._limits:
-            node.get_logger().warning(limit)
-        said = ", ".join(f"{key}: {value}" for key, value in self._facts.items())
-        node.get_logger().info(f"ready on {self._input.topic_name}; {said}")
+        self._failure: ErdError | None = None
+        self._diagnostics: Any = None
+        self._timer: Any = None
+        self.add_on_set_parameters_callback(self._on_set_parameters)
 
-    def _subscribe(self) -> None:
-        front_end, qos = self._pipeline.front_end, qos_profile_sensor_data
-        self._camera_info = self._node.create_subscription(
-            CameraInfo, "camera_info", self._store_info, qos
+    def autostart(self) -> None:
+        """Configure and activate if the parameter says so. Raises ErdError when it cannot be."""
+        if not self.parameters.autostart:
+            return
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() != TransitionCallbackReturn.SUCCESS:
+                raise self._failure or ErdError("the node cannot be started; see the log")
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load model and detector, try them, open the outputs."""
+        return self._transition(self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe, and work on what comes."""
+        return self._transition(self._activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, give model and detector back."""
+        return self._transition(self._deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the outputs."""
+        return self._transition(self.close)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close everything."""
+        return self._transition(self.close)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close everything; the node can then be configured again."""
+        return self._transition(self.close)
+
+    def _transition(self, action: Callable[[], None]) -> TransitionCallbackReturn:
+        """FAILURE stays where it was, ERROR leads to ``on_error``: rclpy says nothing of either."""
+        try:
+            action()
+        except ErdError as error:
+            self._failure = error
+            if not self.parameters.autostart:  # else it ends the node, and is logged then
+                self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            self.get_logger().error(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+
+    def _configure(self) -> None:
+        try:
+            self._load()
+        except ErdError:
+            self.close()
+            raise
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 5)
+        # Not the node's clock, which stands still when a bag is paused.
+        self._timer = self.create_timer(
+            self.parameters.diagnostics_period,
+            self._report,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
-        self._input = self._node.create_subscription(
-            front_end.message_type, front_end.topic, self._store, qos
+        for limit in self._limits:
+            self.get_logger().warning(limit)
+
+    def _load(self) -> None:
+        parameters = self.parameters
+        backend = load(parameters.model or DEFAULT_MODEL, parameters.device, parameters.threads)
+        frames = Frames(self) if parameters.target_frame or parameters.ground_frame else None
+        self._pipeline = Pipeline(parameters, backend, frames, self._notice)
+        self._facts = describe(parameters, backend)
+        self._limits = limits(parameters, backend)
+        if self._outputs is None:
+            self._outputs = Publishers(
+                self, parameters, backend.info.skeleton, self._facts["backend"]
+            )
+
+    def _activate(self) -> None:
+        if self._pipeline is None:
+            self._load()
+        assert self._pipeline is not None
+        assert self._outputs is not None
+        self._worker = Worker(
+            self, self.parameters, self._pipeline, self._outputs, self._statistics, self._warn
         )
+        said = ", ".join(f"{key}: {value}" for key, value in self._facts.items())
+        self.get_logger().info(f"ready on {self._worker.topic}; {said}")
+
+    def _deactivate(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
 
     def close(self) -> None:
-        """Close the topics, end the worker, give model and detector back."""
-        self._node.destroy_subscription(self._input)
-        self._node.destroy_subscription(self._camera_info)
-        self._node.destroy_timer(self._timer)
-        self._mailbox.close()
-        self._worker.join()
-        self._pipeline.close()
-        self._outputs.destroy()
-        self._node.destroy_publisher(self._diagnostics)
+        """Give back whatever it holds; the node can be configured again."""
+        self._deactivate()
+        if self._outputs is not None:
+            self._outputs.destroy()
+            self._outputs = None
+        if self._diagnostics is not None:
+            self.destroy_timer(self._timer)
+            self.destroy_publisher(self._diagnostics)
+            self._diagnostics = None
 
-    def _store_info(self, info: CameraInfo) -> None:
-        self._info = info
-
-    def _store(self, message: Any) -> None:
-        if self._mailbox.put(Frame(message, time.monotonic())):
-            self._statistics.dropped(OVERWRITTEN)
-
-    def _work(self) -> None:
-        while (frame := self._mailbox.get()) is not None:
-            try:
-                self._process(frame)
-            except FrameError as drop:
-                self._drop(drop.cause, f"frame dropped: {drop}")
-            except Exception as error:  # whatever a frame does, the next one must be served
-                if self._node.context.ok():
-                    self._drop("internal error", f"frame dropped: {error!r}")
-
-    def _process(self, frame: Frame) -> None:
-        if self._info is None:
-            topic = self._camera_info.topic_name
-            raise FrameError(
-                "no camera info",
-                f"no CameraInfo on {topic} yet; start the camera's driver or remap camera_info",
-            )
-        people = self._pipeline.people(frame.message, self._info)
-        latency_s = self._outputs.publish(people, frame.received_s)
-        residuals = people.poses.residual_px[np.isfinite(people.poses.residual_px)]
-        residual_px = float(residuals.mean()) if len(residuals) else float("nan")
-        self._statistics.processed(latency_s, len(people.ids), residual_px)
-
-    def _drop(self, cause: str, message: str) -> None:
-        self._statistics.dropped(cause, message)
-        self._warn(cause, message)
+    def _on_set_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
+        try:
+            self.parameters = changed(self.parameters, changes, self._outputs is not None)
+        except ErdError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if self._pipeline is not None:
+            self._pipeline.adopt(self.parameters)
+        if self._outputs is not None:
+            self._outputs.adopt(self.parameters)
+        return SetParametersResult(successful=True)
 
     def _notice(self, cause: str, message: str) -> None:
         self._statistics.noticed(cause, message)
         self._warn(cause, message)
 
     def _warn(self, cause: str, message: str) -> None:
-        """Unless this cause was warned of a moment ago."""
+        """Warn, unless this cause was warned of a moment ago."""
         now_s = time.monotonic()
-        if now_s - self._warned_s.get(cause, -np.inf) >= self._warning_period_s:
+        if now_s - self._warned_s.get(cause, -np.inf) >= self.parameters.warning_period:
             self._warned_s[cause] = now_s
-            self._node.get_logger().warning(message)
+            self.get_logger().warning(message)
 
     def _report(self) -> None:
         self._diagnostics.publish(
             diagnostic_array(
-                self._node.get_clock().now().to_msg(),
-                self._node.get_fully_qualified_name(),
+                self.get_clock().now().to_msg(),
+                self.get_fully_qualified_name(),
                 self._statistics.report(time.monotonic()),
-                self._facts,
-                self._input.topic_name,
+                {"state": state_name(self._worker.state) if self._worker else "INACTIVE"}
+                | self._facts,
+                self._worker.topic if self._worker else "",
                 self._limits,
             )
         )
@@ -145,14 +195,12 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(told: Event) -> None:
-    node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
+    node = ErdNode()
     try:
-        running = RunningNode(node, declare_parameters(node))
-        try:
-            spin(node, told)
-        finally:
-            running.close()
+        node.autostart()
+        spin(node, told)
     finally:
+        node.close()
         node.destroy_node()
 
 

@@ -6,19 +6,17 @@ config/erd_node.yaml.
 
 import sys
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, NamedTuple
-
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.node import Node
 
 from erd_ros.errors import InputError
 from erd_ros.runtime.detectors import DETECTORS
 
+_SMALLEST_PERSON_M = 0.5
 Value = bool | int | float | str
+INPUTS = ("image", "compressed_image", "keypoints", "hri_skeleton2d", "yolo", "zed")
 
-# Declared by rclpy itself, or for the whole system.
-_FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+# When a change takes effect: in the next frame, when the node is configured the next time, never.
+AT_ONCE, AT_CONFIGURE, NEVER = "at once", "at configure", "never"
 
 
 class Limits(NamedTuple):
@@ -39,8 +37,17 @@ class Limits(NamedTuple):
 _UNLIMITED = Limits()
 
 
-def _parameter(default: Value, description: str, limits: Limits = _UNLIMITED) -> Any:
-    return field(default=default, metadata={"description": description, "limits": limits})
+def _fixed(default: Value, description: str, limits: Limits = _UNLIMITED) -> Any:
+    return _field(default, description, limits, AT_CONFIGURE)
+
+
+def _live(default: Value, description: str, limits: Limits = _UNLIMITED) -> Any:
+    return _field(default, description, limits, AT_ONCE)
+
+
+def _field(default: Value, description: str, limits: Limits, changes: str) -> Any:
+    metadata = {"description": description, "limits": limits, "changes": changes}
+    return field(default=default, metadata=metadata)
 
 
 def _in_unit(unit: str, minimum: float, maximum: float) -> Limits:
@@ -51,67 +58,123 @@ def _in_unit(unit: str, minimum: float, maximum: float) -> Limits:
 class NodeParameters:
     """Values of every parameter. Raises InputError that names parameter, value and bound."""
 
-    input: str = _parameter(
+    input: str = _fixed(
         "image",
-        "what the node listens to: `image` runs a detector, `keypoints` takes the keypoints of "
-        "another node",
-        Limits(choices=("image", "keypoints")),
+        "what the node listens to: images for its detector, or the keypoints of another node",
+        Limits(choices=INPUTS),
     )
-    model: str = _parameter("", "path of the model file; empty = the one in the package")
-    device: str = _parameter("cpu", "where the model runs, as its backend names it: so far `cpu`")
-    threads: int = _parameter(1, "threads of the model's backend", _in_unit("", 1, 64))
-    detector: str = _parameter(
-        "mediapipe", "2D detector, for `input: image`", Limits(choices=tuple(DETECTORS))
+    model: str = _fixed("", "path of the model file; empty = the one in the package")
+    device: str = _fixed("cpu", "where the model runs, as its backend names it: so far `cpu`")
+    threads: int = _fixed(1, "threads of the model's backend", _in_unit("", 1, 64))
+    detector: str = _fixed("mediapipe", "2D detector, for images", Limits(choices=tuple(DETECTORS)))
+    autostart: bool = _field(
+        True,
+        "configure and activate at start; false = wait to be told by lifecycle transitions",
+        _UNLIMITED,
+        NEVER,
     )
-    min_keypoints: int = _parameter(
+    min_keypoints: int = _live(
         5, "keypoints that a person must have to be placed in space", _in_unit("", 2, 100)
     )
-    min_confidence: float = _parameter(
+    min_confidence: float = _live(
         0.3, "keypoints below this score count as not seen", _in_unit("", 0.0, 1.0)
     )
-    image_margin: float = _parameter(
+    image_margin: float = _live(
         0.1,
         "keypoints farther outside the image than this part of its longer side count as not seen",
         _in_unit("", 0.0, 1.0),
     )
-    track_timeout: float = _parameter(
-        1.0, "a person not seen for this long is forgotten", _in_unit("s", 0.0, 60.0)
-    )
-    track_gate: float = _parameter(
+    track_gate: float = _live(
         0.3,
-        "how far a person may move from image to image and keep the id, in sizes of the person",
+        "how far a person may be from where the track expects it and keep the id, in sizes of the "
+        "person on the image",
         _in_unit("", 0.0, 10.0),
     )
-    track_speed: float = _parameter(
+    track_speed: float = _live(
         1.0,
         "how much farther for each second unseen, in sizes of the person",
         _in_unit("1/s", 0.0, 100.0),
     )
-    input_is_rectified: bool = _parameter(
+    prediction_timeout: float = _live(
+        1.0,
+        "a person who is not seen is predicted for this long, then ended and forgotten",
+        _in_unit("s", 0.0, 60.0),
+    )
+    smoothing_lag: float = _live(
+        0.1, "positions lag by smoothing at most this long; 0 = no smoothing", _in_unit("s", 0.0, 2)
+    )
+    smoothing_offset: float = _live(
+        0.03,
+        "a point in steady motion lags by smoothing at most this far",
+        _in_unit("m", 0.001, 1.0),
+    )
+    stale_timeout: float = _fixed(
+        1.0, "without usable input for this long `~/people` says so", _in_unit("s", 0.05, 60.0)
+    )
+    input_is_rectified: bool = _fixed(
         False, "the image is rectified: use P of the CameraInfo and no distortion, instead of K, D"
     )
-    publish_tf: bool = _parameter(True, "broadcast a frame `body_<id>` per person on /tf")
-    publish_markers: bool = _parameter(True, "offer `~/markers` for RViz")
-    marker_joint_diameter: float = _parameter(
+    scale_camera_info: bool = _live(
+        False,
+        "an image of another size than its CameraInfo is that image scaled; else it is refused",
+    )
+    target_frame: str = _fixed(
+        "", "frame of the output, by TF at the stamp of the image; empty = that of the input"
+    )
+    ground_frame: str = _fixed(
+        "",
+        "frame whose z points up from the ground, by TF: a cue for size and distance; empty = no",
+    )
+    tf_timeout: float = _live(
+        0.1, "wait for a transform at most this long", _in_unit("s", 0.0, 2.0)
+    )
+    camera_height_deviation: float = _live(
+        0.02, "how well TF knows the camera's height above ground", _in_unit("m", 0.001, 1.0)
+    )
+    camera_tilt_deviation: float = _live(
+        0.005, "how well TF knows which way is up", _in_unit("rad", 0.0, 0.5)
+    )
+    use_depth: bool = _fixed(
+        False, "take the depth of each pelvis from `depth_image`, registered to the camera"
+    )
+    depth_deviation: float = _live(
+        0.05, "how well a depth tells that of the pelvis", _in_unit("m", 0.001, 1.0)
+    )
+    person_height: float = _live(
+        0.0, "height of everyone in view, where it is known; 0 = not known", _in_unit("m", 0.0, 2.5)
+    )
+    person_height_deviation: float = _live(
+        0.02, "how well that height is known", _in_unit("m", 0.001, 1.0)
+    )
+    publish_tf: bool = _fixed(True, "broadcast a frame `body_<id>` per person on /tf")
+    publish_poses: bool = _fixed(True, "offer `~/poses`, where each body is and how it is turned")
+    publish_markers: bool = _fixed(True, "offer `~/markers` for RViz")
+    publish_humans: bool = _fixed(
+        True, "offer `/humans/bodies` after REP-155, where hri_msgs is installed"
+    )
+    marker_joint_diameter: float = _live(
         0.06, "diameter of a joint's sphere", _in_unit("m", 0.001, 1.0)
     )
-    marker_bone_width: float = _parameter(
-        0.025, "width of a bone's line", _in_unit("m", 0.001, 1.0)
-    )
-    marker_labels: bool = _parameter(True, "write each person's id above the head")
-    marker_lifetime: float = _parameter(
+    marker_bone_width: float = _live(0.025, "width of a bone's line", _in_unit("m", 0.001, 1.0))
+    marker_labels: bool = _live(True, "write each person's id above the head")
+    marker_lifetime: float = _live(
         1.0, "markers disappear when they are not renewed for this long", _in_unit("s", 0.05, 60.0)
     )
-    warning_period: float = _parameter(
+    warning_period: float = _live(
         5.0, "least time between two warnings of the same cause", _in_unit("s", 0.0, 3600.0)
     )
-    diagnostics_period: float = _parameter(
+    diagnostics_period: float = _fixed(
         1.0, "time between two messages on /diagnostics", _in_unit("s", 0.1, 60.0)
     )
 
     def __post_init__(self) -> None:
         for parameter in PARAMETERS:
-            _check(parameter, getattr(self, parameter.name))
+            check_value(parameter, getattr(self, parameter.name))
+        if 0 < self.person_height < _SMALLEST_PERSON_M:
+            raise InputError(
+                f"parameter 'person_height' is {self.person_height:g} m, expected "
+                f"{_SMALLEST_PERSON_M:g} m or more, or 0 = not known"
+            )
 
 
 class Parameter(NamedTuple):
@@ -121,6 +184,7 @@ class Parameter(NamedTuple):
     default: Value
     description: str
     limits: Limits
+    changes: str
 
 
 PARAMETERS = tuple(
@@ -129,12 +193,14 @@ PARAMETERS = tuple(
         getattr(NodeParameters, row.name),
         row.metadata["description"],
         row.metadata["limits"],
+        row.metadata["changes"],
     )
     for row in fields(NodeParameters)
 )
 
 
-def _check(parameter: Parameter, value: Value) -> None:
+def check_value(parameter: Parameter, value: Value) -> None:
+    """Raise InputError that names parameter, value and bound unless the value is possible."""
     expected, limits = type(parameter.default), parameter.limits
     if type(value) is not expected:
         raise InputError(
@@ -155,54 +221,6 @@ def _check(parameter: Parameter, value: Value) -> None:
         )
 
 
-def declare_parameters(node: Node) -> NodeParameters:
-    """Declare every parameter on a node made with automatically declared overrides; their values.
-
-    An integer given for a real number is taken as one. All are read-only: a change while the node
-    runs is refused by ROS, not ignored. Unknown names are warned of, with the nearest known one.
-    Raises InputError that names parameter, value and bound.
-    """
-    overrides = {name: value.value for name, value in node.get_parameters_by_prefix("").items()}
-    _warn_of_unknown(node, overrides)
-    values = {}
-    for parameter in PARAMETERS:
-        value = overrides.get(parameter.name, parameter.default)
-        if isinstance(parameter.default, float) and type(value) is int:
-            value = float(value)
-        _check(parameter, value)
-        if node.has_parameter(parameter.name):
-            node.undeclare_parameter(parameter.name)
-        node.declare_parameter(parameter.name, value, _descriptor(parameter), ignore_override=True)
-        values[parameter.name] = value
-    return NodeParameters(**values)
-
-
-def _warn_of_unknown(node: Node, overrides: dict[str, Any]) -> None:
-    known = [parameter.name for parameter in PARAMETERS]
-    for name in overrides:
-        if name not in known and not name.startswith(_FOREIGN):
-            nearest = get_close_matches(name, known, 1)
-            meant = f"; did you mean '{nearest[0]}'?" if nearest else ""
-            node.get_logger().warning(f"unknown parameter '{name}' has no effect{meant}")
-
-
-def _descriptor(parameter: Parameter) -> ParameterDescriptor:
-    limits = parameter.limits
-    descriptor = ParameterDescriptor(
-        description=parameter.description, additional_constraints=limits.text(), read_only=True
-    )
-    if limits.minimum is not None and limits.maximum is not None:
-        if isinstance(parameter.default, float):
-            descriptor.floating_point_range = [
-                FloatingPointRange(from_value=limits.minimum, to_value=limits.maximum)
-            ]
-        else:
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(limits.minimum), to_value=int(limits.maximum), step=1)
-            ]
-    return descriptor
-
-
 def _yaml(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -211,9 +229,12 @@ def _yaml(value: Value) -> str:
 
 def to_markdown() -> str:
     """The table as README shows it."""
-    lines = ["| parameter | default | unit | range | meaning |", "|---|---|---|---|---|"]
-    for name, default, description, limits in PARAMETERS:
-        row = (f"`{name}`", f"`{_yaml(default)}`", limits.unit, limits.text(), description)
+    lines = [
+        "| parameter | default | unit | range | changes | meaning |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, default, description, limits, changes in PARAMETERS:
+        row = (f"`{name}`", f"`{_yaml(default)}`", limits.unit, limits.text(), changes, description)
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines) + "\n"
 
@@ -226,7 +247,7 @@ def to_yaml() -> str:
         "/**:",
         "  ros__parameters:",
     ]
-    for name, default, description, limits in PARAMETERS:
+    for name, default, description, limits, _ in PARAMETERS:
         lines.append(f"    # {description}")
         bounds = " ".join(part for part in (limits.text(), limits.unit) if part)
         lines.append(f"    {name}: {_yaml(default)}" + (f"  # {bounds}" if bounds else ""))

@@ -1,43 +1,46 @@
-"""From one input message to people: camera, front end, tracker, estimator. No Node."""
+"""From one input message to a scene: camera, front end, tracker, estimator, filter. No Node."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 from erd_ros.errors import ErdError
 from erd_ros.geometry.camera import Camera
-from erd_ros.msg import Person2DArray
-from erd_ros.pose import Keypoints2D
-from erd_ros.ros.convert import (
-    CameraReader,
-    People,
-    ReceivedKeypoints,
-    check_image_size,
-    keypoints_from_message,
-    possible_joints,
-    seconds_from_stamp,
-)
-from erd_ros.ros.images import rgb_from_image
+from erd_ros.msg import Person3DArray
+from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
+from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
+from erd_ros.ros.frames import Frames, Placement
+from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
+from erd_ros.ros.knowledge import cues_of_persons, metres_from_depth_image, used_cues
 from erd_ros.ros.parameters import NodeParameters
+from erd_ros.ros.scene import FrameError, Scene, possible_joints
 from erd_ros.runtime import Backend
-from erd_ros.runtime.detectors import Detector, make_detector
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
+from erd_ros.runtime.people import PeopleConfig, PeopleFilter, moved, people_from_poses
+from erd_ros.runtime.smoothing import SmoothingConfig
 from erd_ros.runtime.tracker import Tracker, TrackerConfig
 from erd_ros.skeleton import Skeleton
 
 # Called with a cause to count and the message that says what was wrong; the frame is used.
 Remark = Callable[[str, str], None]
 
+# A stamp that goes back by less is a message that came late, by more a clock that was set.
+_LATE_S = 0.5
+_HERE = Placement(np.eye(3), np.zeros(3))
 
-class FrameError(ErdError):
-    """A frame could not be used; ``cause`` is counted, the message says what to do."""
 
-    def __init__(self, cause: str, message: str) -> None:
-        super().__init__(message)
-        self.cause = cause
+class Inputs(NamedTuple):
+    """A message, and what came on other topics for it."""
+
+    message: Any
+    info: CameraInfo | None
+    depth: Image | None = None
 
 
 @contextmanager
@@ -48,103 +51,136 @@ def _or_drop(cause: str) -> Iterator[None]:
         raise FrameError(cause, str(error)) from error
 
 
-class FrontEnd(Protocol):
-    """What turns an input message into keypoints.
-
-    topic, message_type  what to subscribe to
-    bad_input            the cause that an unusable message is counted under
-    skeleton             layout of the keypoints; None = each message says it
-    """
-
-    topic: str
-    message_type: type
-    bad_input: str
-    skeleton: Skeleton | None
-
-    def read(self, message: Any, camera: Camera) -> ReceivedKeypoints:
-        """Keypoints of one message. Raises InputError."""
-        ...
-
-    def close(self) -> None:
-        """Give back what it holds."""
-        ...
-
-
-class ImageFrontEnd:
-    """Runs a detector on images."""
-
-    topic = "image"
-    message_type = Image
-    bad_input = "bad image"
-
-    def __init__(self, parameters: NodeParameters) -> None:
-        self._detector: Detector = make_detector(parameters.detector)
-        self.skeleton: Skeleton | None = self._detector.skeleton
-
-    def read(self, message: Image, camera: Camera) -> ReceivedKeypoints:
-        """Keypoints that the detector sees."""
-        keypoints: Keypoints2D = self._detector(rgb_from_image(message))
-        return ReceivedKeypoints(keypoints)
-
-    def close(self) -> None:
-        """Close the detector."""
-        self._detector.close()
-
-
-class KeypointFrontEnd:
-    """Takes the keypoints of another node."""
-
-    topic = "keypoints"
-    message_type = Person2DArray
-    bad_input = "bad keypoints"
-    skeleton: Skeleton | None = None
-
-    def __init__(self, parameters: NodeParameters) -> None:
-        self._image_margin = parameters.image_margin
-
-    def read(self, message: Person2DArray, camera: Camera) -> ReceivedKeypoints:
-        """Keypoints as the message has them."""
-        return keypoints_from_message(message, camera, self._image_margin)
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
 class Pipeline:
-    """Everything between an input message and people. Raises ErdError when it cannot work."""
+    """Everything between an input message and a scene. Raises ErdError when it cannot work."""
 
-    def __init__(self, parameters: NodeParameters, backend: Backend, remark: Remark) -> None:
+    def __init__(
+        self,
+        parameters: NodeParameters,
+        backend: Backend,
+        frames: Frames | None,
+        remark: Remark,
+    ) -> None:
         self.front_end: FrontEnd = FRONT_ENDS[parameters.input](parameters)
+        self._frames = frames
         self._cameras = CameraReader(parameters.input_is_rectified)
-        self._tracker = Tracker(
-            TrackerConfig(parameters.track_timeout, parameters.track_gate, parameters.track_speed)
-        )
-        self._estimator = Estimator(
-            backend,
-            EstimatorConfig(
-                parameters.min_keypoints, parameters.min_confidence, parameters.image_margin
-            ),
-        )
+        self._tracker, self._filter = Tracker(), PeopleFilter()
+        self._estimator = Estimator(backend)
         self._remark = remark
         self._stamp_s = float("-inf")
+        fell_back = backend.device == "cpu" != parameters.device
+        self._state = Person3DArray.CPU_FALLBACK if fell_back else Person3DArray.FULL
+        self.adopt(parameters)
         self._warm_up(self.front_end.skeleton or backend.info.skeleton)
 
-    def people(self, message: Any, info: CameraInfo) -> People:
-        """The persons of one message, taken by the camera of ``info``. Raises FrameError."""
-        with _or_drop("bad camera info"):
-            camera = self._cameras.read(info)
-        with _or_drop("size mismatch"):
-            check_image_size(message.width or camera.width, message.height or camera.height, camera)
+    def adopt(self, parameters: NodeParameters) -> None:
+        """Go on with other values of those parameters that change at once."""
+        self._parameters = parameters
+        self._tracker.config = TrackerConfig(
+            parameters.prediction_timeout, parameters.track_gate, parameters.track_speed
+        )
+        self._filter.config = PeopleConfig(
+            parameters.prediction_timeout,
+            SmoothingConfig(parameters.smoothing_lag, parameters.smoothing_offset),
+        )
+        self._estimator.config = EstimatorConfig(
+            parameters.min_keypoints, parameters.min_confidence, parameters.image_margin
+        )
+
+    def scene(self, inputs: Inputs) -> Scene:
+        """What one message says. Without a usable camera it has a problem. Raises FrameError."""
+        header = inputs.message.header
+        self._look_at_stamp(seconds_from_stamp(header.stamp))
+        camera, problem = self._camera(inputs.info)
         with _or_drop(self.front_end.bad_input):
-            received = self.front_end.read(message, camera)
-        self._look_at_headers(message, info)
+            size = (camera.width, camera.height) if camera else None
+            received = self.front_end.read(inputs.message, size)
+        with _or_drop("size mismatch"):
+            camera = self._of_size(camera, received.size)
         if received.remark:
             self._remark("keypoints", received.remark)
         with _or_drop("not estimated"):
             ids = received.ids or self._tracker.update(received.keypoints, self._stamp_s)
-            poses = self._estimator.estimate(received.keypoints, camera)
-        possible = possible_joints(received.keypoints.skeleton, poses.skeleton)
-        return People(message.header, ids, poses, possible)
+            poses, used = self._estimate(received.keypoints, ids, camera, inputs)
+        placement = self._placement(header)
+        people = moved(people_from_poses(poses, ids, used), *placement)
+        return Scene(
+            source=header,
+            header=Header(stamp=header.stamp, frame_id=self._parameters.target_frame)
+            if self._parameters.target_frame
+            else header,
+            people=self._filter.update(people, placement.translation, self._stamp_s),
+            possible=possible_joints(received.keypoints.skeleton, poses.skeleton),
+            keypoints=received.keypoints,
+            size=received.size or size,
+            state=Person3DArray.NO_ROOT if problem else self._state,
+            problem=problem,
+        )
+
+    def _camera(self, info: CameraInfo | None) -> tuple[Camera | None, FrameError | None]:
+        """The camera, or why there is none."""
+        if info is None:
+            return None, FrameError("no camera info", "no CameraInfo yet")
+        try:
+            return self._cameras.read(info), None
+        except ErdError as error:
+            return None, FrameError("bad camera info", str(error))
+
+    def _of_size(self, camera: Camera | None, size: tuple[int, int] | None) -> Camera | None:
+        if camera is None or size is None:
+            return camera
+        if self._parameters.scale_camera_info and size != (camera.width, camera.height):
+            return scaled(camera, *size)
+        check_image_size(*size, camera)
+        return camera
+
+    def _estimate(
+        self, keypoints: Keypoints2D, ids: Sequence[str], camera: Camera | None, inputs: Inputs
+    ) -> tuple[Pose3D, list[int]]:
+        """Poses in the camera frame, and which cues each was found with."""
+        if camera is None or inputs.info is None:
+            return _unplaced(keypoints, self._estimator.skeleton), []
+        header = inputs.message.header
+        self._compare_frames(header.frame_id, inputs.info.header.frame_id)
+        if not self._estimator.backend.takes_cues:
+            return self._estimator.estimate(keypoints, camera), []
+        cues = cues_of_persons(
+            ids, keypoints, self._parameters, self._ground(header), self._depth(inputs.depth)
+        )
+        return self._estimator.estimate(keypoints, camera, cues), [used_cues(cue) for cue in cues]
+
+    def _ground(self, header: Header) -> Placement | None:
+        """Where the camera is above the ground; people are found without where TF does not say."""
+        if self._frames is None or not self._parameters.ground_frame:
+            return None
+        try:
+            return self._look_up(self._parameters.ground_frame, header)
+        except ErdError as error:
+            self._remark("no ground", f"size and distance are found without the ground: {error}")
+            return None
+
+    def _depth(self, message: Image | None) -> NDArray[np.float32] | None:
+        if not self._parameters.use_depth:
+            return None
+        try:
+            if message is not None:
+                return metres_from_depth_image(message)
+            self._remark("no depth", "no depth image of the time of this image")
+        except ErdError as error:
+            self._remark("no depth", f"size and distance are found without depth: {error}")
+        return None
+
+    def _placement(self, header: Header) -> Placement:
+        """Of the camera in the frame of the output."""
+        if not self._parameters.target_frame:
+            return _HERE
+        with _or_drop("no transform"):
+            return self._look_up(self._parameters.target_frame, header)
+
+    def _look_up(self, target: str, header: Header) -> Placement:
+        assert self._frames is not None  # made for these very parameters
+        stamp: Time = header.stamp
+        return self._frames.placement(target, header.frame_id, stamp, self._parameters.tf_timeout)
 
     def _warm_up(self, skeleton: Skeleton) -> None:
         """Estimate somebody: the first frame is not late, a layout of no use is known now."""
@@ -153,28 +189,42 @@ class Pipeline:
         confidence = np.ones((1, len(skeleton)), np.float32)
         self._estimator.estimate(Keypoints2D(skeleton, pixels[None], confidence), camera)
 
-    def _look_at_headers(self, message: Any, info: CameraInfo) -> None:
-        stamp_s = seconds_from_stamp(message.header.stamp)
-        if stamp_s < self._stamp_s:
+    def _look_at_stamp(self, stamp_s: float) -> None:
+        back_s = self._stamp_s - stamp_s
+        if 0 < back_s <= _LATE_S:
+            raise FrameError(
+                "late", f"a message of {back_s:.3f} s before the last one came after it"
+            )
+        if back_s > 0 and np.isfinite(back_s):
             self._remark(
                 "time went back",
                 f"the stamp went back from {self._stamp_s:.3f} s to {stamp_s:.3f} s: "
                 "persons are tracked anew and get new ids",
             )
+            if self._frames is not None:
+                self._frames.forget()
         self._stamp_s = stamp_s
-        if message.header.frame_id != info.header.frame_id:
+
+    def _compare_frames(self, image: str, info: str) -> None:
+        if image != info:
             self._remark(
                 "frame mismatch",
-                f"the input is in frame '{message.header.frame_id}', its CameraInfo in "
-                f"'{info.header.frame_id}'; the input's is used",
+                f"the input is in frame '{image}', its CameraInfo in '{info}'; the input's is used",
             )
 
     def close(self) -> None:
-        """Give back what the front end holds."""
+        """Give back what the front end and TF hold."""
         self.front_end.close()
+        if self._frames is not None:
+            self._frames.close()
 
 
-FRONT_ENDS: dict[str, Callable[[NodeParameters], FrontEnd]] = {
-    "image": ImageFrontEnd,
-    "keypoints": KeypointFrontEnd,
-}
+def _unplaced(keypoints: Keypoints2D, skeleton: Skeleton) -> Pose3D:
+    """The same persons, somewhere."""
+    persons, joints = len(keypoints), len(skeleton)
+
+    def unknown(*shape: int) -> FloatArray:
+        return np.full((persons, *shape), np.nan, np.float32)
+
+    confidence = keypoints.to_layout(skeleton).confidence
+    return Pose3D(skeleton, unknown(joints, 3), unknown(3), confidence, unknown())

@@ -24,7 +24,7 @@ from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray
-from erd_ros.ros.convert import camera_from_info
+from erd_ros.ros.cameras import camera_from_info
 from erd_ros.ros.images import rgb_from_image
 from erd_ros.ros.process import run_process, spin
 
@@ -70,6 +70,8 @@ class Recorder(Node):
         self.create_subscription(CameraInfo, "camera_info", self._store_info, _QOS)
 
     def _store_people(self, message: Person3DArray) -> None:
+        if message.state in (Person3DArray.STALE, Person3DArray.FAULT):
+            return  # it answers no image
         self._first = self._first or message
         self._answers.append(_answer(message, time.monotonic_ns()))
 
@@ -110,7 +112,8 @@ class Recorder(Node):
 
 
 def _answer(message: Person3DArray, arrived_ns: int) -> _Answer:
-    persons, joints = message.persons, len(message.joint_names)
+    persons = [person for person in message.persons if person.unseen == 0]
+    joints = len(message.joint_names)
     positions = [[(j.position.x, j.position.y, j.position.z) for j in p.joints] for p in persons]
     scores = [[joint.score for joint in person.joints] for person in persons]
     return _Answer(

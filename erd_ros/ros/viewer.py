@@ -22,7 +22,7 @@ from erd_ros.demo.drawing import colour_of, jpeg
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
-from erd_ros.ros.convert import camera_from_info
+from erd_ros.ros.cameras import camera_from_info
 from erd_ros.ros.images import rgb_from_image
 from erd_ros.ros.process import run_process, spin
 

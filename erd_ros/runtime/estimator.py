@@ -1,10 +1,12 @@
 """From the 2D keypoints of one image to metric 3D poses in the camera frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from erd_ros.cues import CUES, Cues
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
@@ -50,26 +52,37 @@ class Estimator:
         """Layout of the poses that come out."""
         return self.backend.info.skeleton
 
-    def estimate(self, keypoints: Keypoints2D, camera: Camera) -> Pose3D:
+    def estimate(
+        self, keypoints: Keypoints2D, camera: Camera, cues: Sequence[Cues] | None = None
+    ) -> Pose3D:
         """Poses of the same N persons in the same order, in the camera optical frame, metres.
+
+        cues  what is known of each person besides, for a model that takes them
 
         A person is NaN throughout (confidence aside) when fewer than ``min_keypoints`` usable
         keypoints were seen, or when the answer is impossible: not finite, or the root or a joint
         that was seen not in front of the camera. ``residual_px`` compares with the pixels as they
         were given, lens distortion included.
-        Raises InputError when the model cannot use the keypoints' layout.
+        Raises InputError when the model cannot use the keypoints' layout, for cues to a model
+        that takes none, and for another number of them than of persons.
         """
+        rows = _cue_rows(cues, len(keypoints))
         usable = self._usable_columns(keypoints.skeleton)
         keypoints = self._trusted(keypoints, camera)
         enough = (keypoints.confidence[:, usable] > 0).sum(-1) >= self.config.min_keypoints
         keypoints = keypoints.to_layout(self.skeleton)
         rays = camera.rays(keypoints.pixels).astype(np.float32)
-        outputs = self.backend(rays[enough], keypoints.confidence[enough])
+        outputs = self.backend(
+            rays[enough], keypoints.confidence[enough], None if rows is None else rows[enough]
+        )
         root = _spread(outputs.root, enough)
         joints = _spread(outputs.joints + outputs.root[:, None], enough)
         _erase_impossible(root, joints, keypoints.confidence > 0)
         residual = _residual_px(camera.project(joints), keypoints)
-        return Pose3D(self.skeleton, joints, root, keypoints.confidence, residual)
+        placed = np.isfinite(root).all(-1)
+        size = _of_placed(outputs.size, enough, placed)
+        sigma = _of_placed(outputs.sigma, enough, placed)
+        return Pose3D(self.skeleton, joints, root, keypoints.confidence, residual, size, sigma)
 
     def _usable_columns(self, source: Skeleton) -> Mask:
         """Which of the detector's keypoints the model's joints are built from."""
@@ -104,6 +117,23 @@ def _spread(values: FloatArray, chosen: Mask) -> FloatArray:
     spread = np.full((len(chosen), *values.shape[1:]), np.nan, np.float32)
     spread[chosen] = values
     return spread
+
+
+def _of_placed(values: FloatArray | None, chosen: Mask, placed: Mask) -> FloatArray | None:
+    if values is None:
+        return None
+    spread = _spread(values, chosen)
+    spread[~placed] = np.nan
+    return spread
+
+
+def _cue_rows(cues: Sequence[Cues] | None, persons: int) -> FloatArray | None:
+    """(N, C) float32, as the graph reads them."""
+    if cues is None:
+        return None
+    if len(cues) != persons:
+        raise InputError(f"cues of {len(cues)} persons for {persons}; give one per person")
+    return np.array([cue.row() for cue in cues], np.float32).reshape(persons, len(CUES))
 
 
 def _erase_impossible(root: FloatArray, joints: FloatArray, seen: Mask) -> None:

@@ -1,0 +1,149 @@
+"""What a robot knows of people besides their keypoints: cues for a model that takes them."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image
+
+from erd_ros.cues import ANKLE_HEIGHT, Cues
+from erd_ros.errors import InputError
+from erd_ros.msg import Person3D
+from erd_ros.pose import Keypoints2D
+from erd_ros.ros.frames import Placement
+from erd_ros.ros.parameters import NodeParameters
+from erd_ros.skeleton import H36M17, conversion_matrix
+
+# A depth image sees the front of the body; the pelvis lies about so much deeper, in metres.
+_SURFACE_TO_PELVIS = 0.1
+# Half the side, in pixels, of the square whose median depth counts.
+_DEPTH_WINDOW = 2
+# Depth images to remember, and how far from an image one may be taken, in seconds.
+_REMEMBERED, _SLACK_S = 8, 0.05
+# REP-118: type of a pixel, and metres in one unit.
+_DEPTH_ENCODINGS = {"32FC1": ("f4", 1.0), "16UC1": ("u2", 0.001), "mono16": ("u2", 0.001)}
+_USED = {
+    "size": Person3D.CUE_SIZE,
+    "camera_height": Person3D.CUE_GROUND,
+    "depth": Person3D.CUE_DEPTH,
+}
+
+
+def cues_of_persons(
+    ids: Sequence[str],
+    keypoints: Keypoints2D,
+    parameters: NodeParameters,
+    camera_in_ground: Placement | None,
+    depth_image: NDArray[np.float32] | None,
+) -> list[Cues]:
+    """One per person.
+
+    camera_in_ground  of the optical frame in a frame whose z points up from the ground
+    depth_image       (H, W) metres along z, NaN = not measured, registered to the camera
+    """
+    common = _of_everyone(parameters, camera_in_ground)
+    depths = _depths(keypoints, depth_image)
+    # A size that is known of one person alone, by ``ids``, belongs here.
+    return [
+        common
+        if np.isnan(depth)
+        else replace(common, depth=float(depth), depth_deviation=parameters.depth_deviation)
+        for _, depth in zip(ids, depths, strict=True)
+    ]
+
+
+def used_cues(cues: Cues) -> int:
+    """Sum of the CUE_ constants of Person3D that hold."""
+    return sum(
+        int(bit) for name, bit in _USED.items() if np.isfinite(getattr(cues, f"{name}_deviation"))
+    )
+
+
+def _of_everyone(parameters: NodeParameters, camera_in_ground: Placement | None) -> Cues:
+    cues = Cues()
+    if parameters.person_height > 0:
+        cues = replace(
+            cues,
+            size=parameters.person_height - ANKLE_HEIGHT,
+            size_deviation=parameters.person_height_deviation,
+        )
+    if camera_in_ground is not None:
+        up = camera_in_ground.rotation[2]  # the ground's z axis, in the camera
+        cues = replace(
+            cues,
+            up=(float(up[0]), float(up[1]), float(up[2])),
+            camera_height=float(camera_in_ground.translation[2]),
+            camera_height_deviation=parameters.camera_height_deviation,
+            tilt_deviation=parameters.camera_tilt_deviation,
+        )
+    return cues
+
+
+def _depths(keypoints: Keypoints2D, image: NDArray[np.float32] | None) -> NDArray[np.float64]:
+    """(N,) of the pelvis, metres; NaN where it is not seen or not measured."""
+    depths = np.full(len(keypoints), np.nan)
+    if image is None:
+        return depths
+    height, width = image.shape
+    for person, (column, row) in enumerate(_pelvis(keypoints)):
+        if not (0 <= column <= width - 1 and 0 <= row <= height - 1):
+            continue
+        x, y, reach = round(float(column)), round(float(row)), _DEPTH_WINDOW
+        window = image[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+        known = window[np.isfinite(window) & (window > 0)]
+        if len(known):
+            depths[person] = np.median(known) + _SURFACE_TO_PELVIS
+    return depths
+
+
+def _pelvis(keypoints: Keypoints2D) -> NDArray[np.float32]:
+    """(N, 2) pixels; NaN where a hip was not seen."""
+    weights = conversion_matrix(keypoints.skeleton, H36M17)[H36M17.index("pelvis")]
+    used = np.flatnonzero(weights)
+    if not len(used):
+        return np.full((len(keypoints), 2), np.nan, np.float32)
+    return np.asarray(np.einsum("s,nsc->nc", weights[used], keypoints.pixels[:, used]), np.float32)
+
+
+def metres_from_depth_image(message: Image) -> NDArray[np.float32]:
+    """(H, W) metres along z; NaN or 0 = not measured. Raises InputError for another encoding."""
+    if message.encoding not in _DEPTH_ENCODINGS:
+        raise InputError(
+            f"unsupported encoding '{message.encoding}' of the depth image; publish one of "
+            f"{', '.join(_DEPTH_ENCODINGS)}"
+        )
+    code, metres = _DEPTH_ENCODINGS[message.encoding]
+    kind = np.dtype((">" if message.is_bigendian else "<") + code)
+    row_bytes = message.width * kind.itemsize
+    if message.step < row_bytes or len(message.data) < message.height * message.step:
+        raise InputError(
+            f"the depth image holds {len(message.data)} bytes in rows of {message.step}, too few "
+            f"for {message.width}x{message.height} in {message.encoding}; correct its publisher"
+        )
+    data = np.frombuffer(message.data, np.uint8, message.height * message.step)
+    rows = np.ascontiguousarray(data.reshape(message.height, message.step)[:, :row_bytes])
+    return np.asarray(rows.view(kind) * metres, np.float32)
+
+
+class DepthImages:
+    """The latest depth images, to find that of the time of an image."""
+
+    def __init__(self) -> None:
+        self._latest: deque[Image] = deque(maxlen=_REMEMBERED)
+
+    def put(self, message: Image) -> None:
+        """Remember one."""
+        self._latest.append(message)
+
+    def of(self, stamp: Time) -> Image | None:
+        """The one nearest in time to the stamp, None when none is near."""
+
+        def distance_s(message: Image) -> float:
+            seconds = message.header.stamp.sec - stamp.sec
+            return abs(float(seconds + 1e-9 * (message.header.stamp.nanosec - stamp.nanosec)))
+
+        nearest = min(tuple(self._latest), key=distance_s, default=None)
+        return nearest if nearest is not None and distance_s(nearest) <= _SLACK_S else None

@@ -1,0 +1,150 @@
+"""The node while it is active: input topics, and one thread that works on the newest message."""
+
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import Any, NamedTuple
+
+import numpy as np
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from erd_ros.msg import Person3DArray
+from erd_ros.ros.cameras import CameraInfos
+from erd_ros.ros.diagnostics import OVERWRITTEN
+from erd_ros.ros.knowledge import DepthImages
+from erd_ros.ros.mailbox import Mailbox
+from erd_ros.ros.parameters import NodeParameters
+from erd_ros.ros.pipeline import Inputs, Pipeline
+from erd_ros.ros.publishers import Publishers
+from erd_ros.ros.scene import FrameError, Scene
+from erd_ros.ros.statistics import Statistics
+
+# Called with a cause to count and the message that says what was wrong.
+Warn = Callable[[str, str], None]
+
+
+class _Frame(NamedTuple):
+    """An input message and when it was received, on the monotonic clock."""
+
+    message: Any
+    received_s: float
+
+
+class Worker:
+    """Callbacks only store the newest message; one thread does everything else.
+
+    Making it subscribes, ``close`` ends it.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        parameters: NodeParameters,
+        pipeline: Pipeline,
+        outputs: Publishers,
+        statistics: Statistics,
+        warn: Warn,
+    ) -> None:
+        self._node, self._pipeline, self._outputs = node, pipeline, outputs
+        self._statistics, self._warn = statistics, warn
+        self._stale_timeout_s = parameters.stale_timeout
+        self._answered_s = time.monotonic()
+        self._failed = False
+        self._header = Header()
+        self.state = int(Person3DArray.FULL)
+        self._infos, self._depths = CameraInfos(), DepthImages()
+        self._mailbox: Mailbox[_Frame] = Mailbox()
+        self._subscriptions = [self._subscribe(CameraInfo, "camera_info", self._infos.put)]
+        if parameters.use_depth:
+            self._subscriptions.append(self._subscribe(Image, "depth_image", self._depths.put))
+        front_end = pipeline.front_end
+        self._input = self._subscribe(front_end.message_type, front_end.topic, self._store)
+        self._subscriptions.append(self._input)
+        # Not the node's clock, which stands still when a bag is paused.
+        self._timer = node.create_timer(
+            parameters.stale_timeout / 4, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._thread = Thread(target=self._work, name="skeletons", daemon=True)
+        self._thread.start()
+
+    @property
+    def topic(self) -> str:
+        """What the node listens to, in full."""
+        return str(self._input.topic_name)
+
+    def _subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None]) -> Any:
+        sensor = qos_profile_sensor_data
+        # A profile of its own: overrides are written into it.
+        qos = QoSProfile(depth=sensor.depth, reliability=sensor.reliability)
+        return self._node.create_subscription(
+            message_type,
+            topic,
+            callback,
+            qos,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def close(self) -> None:
+        """Close the input topics and end the thread."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._node.destroy_timer(self._timer)
+        self._mailbox.close()
+        self._thread.join()
+
+    def _store(self, message: Any) -> None:
+        if self._mailbox.put(_Frame(message, time.monotonic())):
+            self._statistics.dropped(OVERWRITTEN)
+
+    def _work(self) -> None:
+        while (frame := self._mailbox.get()) is not None:
+            try:
+                self._process(frame)
+            except FrameError as drop:
+                self._drop(drop.cause, f"frame dropped: {drop}")
+            except Exception as error:  # whatever a frame does, the next one must be served
+                if self._node.context.ok():
+                    self._drop("internal error", f"frame dropped: {error!r}")
+
+    def _process(self, frame: _Frame) -> None:
+        self._header = frame.message.header
+        stamp = self._header.stamp
+        scene = self._pipeline.scene(
+            Inputs(frame.message, self._infos.of(stamp), self._depths.of(stamp))
+        )
+        latency_s = self._outputs.publish(scene, frame.received_s)
+        self._answered_s, self._failed, self.state = time.monotonic(), False, scene.state
+        if scene.problem is not None:
+            self._drop(scene.problem.cause, f"frame dropped: {self._advice(scene.problem)}")
+        else:
+            self._statistics.processed(latency_s, *_figures(scene))
+
+    def _advice(self, problem: FrameError) -> str:
+        if problem.cause != "no camera info":
+            return str(problem)
+        topic = self._subscriptions[0].topic_name
+        return f"no CameraInfo on {topic} yet; start the camera's driver or remap camera_info"
+
+    def _drop(self, cause: str, message: str) -> None:
+        self._failed = True
+        self._statistics.dropped(cause, message)
+        self._warn(cause, message)
+
+    def _look(self) -> None:
+        """Say it when nothing could be said of an input for too long."""
+        if time.monotonic() - self._answered_s < self._stale_timeout_s:
+            return
+        self.state = int(Person3DArray.FAULT if self._failed else Person3DArray.STALE)
+        self._outputs.say(self.state, self._header)
+
+
+def _figures(scene: Scene) -> tuple[int, float]:
+    """Number of persons seen, and their mean residual in pixels; NaN for nobody."""
+    seen = scene.people.unseen_s == 0
+    residuals = scene.people.residual_px[np.isfinite(scene.people.residual_px)]
+    return int(seen.sum()), float(residuals.mean()) if len(residuals) else float("nan")

@@ -1,0 +1,102 @@
+"""Keypoints of other packages' messages: by joint name, with each package's own habits."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from erd_ros.errors import InputError
+from erd_ros.ros.foreign import (
+    SKELETON2D,
+    ZED_LAYOUTS,
+    keypoints_from_skeleton2d,
+    keypoints_from_yolo,
+    keypoints_from_zed,
+)
+from erd_ros.skeleton import COCO17, H36M17, OPENPOSE18
+
+
+def test_skeleton2d_has_eyes_and_ears_as_its_definition_says():
+    messages = pytest.importorskip("hri_msgs.msg", reason="hri_msgs comes with ROS")
+    for index, name in enumerate(SKELETON2D.joint_names):
+        assert getattr(messages.Skeleton2D, name.upper()) == index
+    swapped = [
+        index
+        for index, name in enumerate(SKELETON2D.joint_names)
+        if OPENPOSE18.joint_names[index] != name
+    ]
+    assert swapped == [14, 15, 16, 17]
+
+
+def test_skeleton2d_becomes_pixels():
+    messages = pytest.importorskip("hri_msgs.msg", reason="hri_msgs comes with ROS")
+    message = messages.Skeleton2D()
+    message.skeleton[messages.Skeleton2D.LEFT_EAR].x = 0.25
+    message.skeleton[messages.Skeleton2D.LEFT_EAR].y = 0.5
+    message.skeleton[messages.Skeleton2D.LEFT_EAR].c = 0.75
+    found = keypoints_from_skeleton2d(message, (640, 480)).keypoints.to_layout(COCO17)
+    ear = COCO17.index("left_ear")
+    np.testing.assert_allclose(found.pixels[0, ear], (159.5, 239.5))
+    assert np.flatnonzero(found.confidence[0]).tolist() == [ear]
+    assert found.confidence[0, ear] == 0.75
+    assert len(keypoints_from_skeleton2d(messages.Skeleton2D(), (640, 480)).keypoints) == 0
+
+
+def detection(*keypoints, track=""):
+    """Keypoints are (id, x, y, score)."""
+    data = [
+        SimpleNamespace(id=number, point=SimpleNamespace(x=x, y=y), score=score)
+        for number, x, y, score in keypoints
+    ]
+    return SimpleNamespace(id=track, keypoints=SimpleNamespace(data=data))
+
+
+def test_yolo_counts_from_one_and_leaves_out_what_it_did_not_see():
+    car = detection()
+    person = detection((1, 10.0, 20.0, 0.9), (17, 30.0, 40.0, 0.5), track="7")
+    found = keypoints_from_yolo(SimpleNamespace(detections=[car, person]), None)
+    assert found.ids == ["7"]
+    assert found.keypoints.skeleton == COCO17
+    assert np.flatnonzero(found.keypoints.confidence[0]).tolist() == [0, 16]
+    np.testing.assert_allclose(found.keypoints.pixels[0, 16], (30, 40))
+    assert keypoints_from_yolo(SimpleNamespace(detections=[]), None).keypoints.pixels.shape[0] == 0
+    with pytest.raises(InputError, match="keypoint of id 18, expected 1 to 17"):
+        keypoints_from_yolo(SimpleNamespace(detections=[detection((18, 0.0, 0.0, 1.0))]), None)
+
+
+def zed_object(body_format, points, label=3, available=True):
+    kept = [SimpleNamespace(kp=point) for point in points]
+    return SimpleNamespace(
+        skeleton_available=available,
+        body_format=body_format,
+        label_id=label,
+        confidence=80.0,
+        skeleton_2d=SimpleNamespace(keypoints=kept + [SimpleNamespace(kp=(0.0, 0.0))] * 70),
+    )
+
+
+@pytest.mark.parametrize("body_format", ZED_LAYOUTS)
+def test_zed_layouts_go_by_name(body_format):
+    layout = ZED_LAYOUTS[body_format]
+    points = [(10.0 + number, 100.0) for number in range(len(layout))]
+    points[layout.index("left_knee")] = (float("nan"), float("nan"))
+    points[layout.index("right_knee")] = (-1.0, -1.0)
+    message = SimpleNamespace(
+        objects=[zed_object(body_format, points), zed_object(5, [], available=False)]
+    )
+    found = keypoints_from_zed(message, None)
+    assert found.ids == ["3"]
+    in_model = found.keypoints.to_layout(H36M17)
+    wrist = layout.index("left_wrist")
+    np.testing.assert_allclose(in_model.pixels[0, H36M17.index("left_wrist")], (10 + wrist, 100))
+    assert in_model.confidence[0, H36M17.index("left_wrist")] == pytest.approx(0.8)
+    for knee in ("left_knee", "right_knee"):
+        assert in_model.confidence[0, H36M17.index(knee)] == 0
+    assert in_model.confidence[0, H36M17.index("pelvis")] > 0
+
+
+def test_zed_formats_that_are_not_known_are_refused():
+    message = SimpleNamespace(objects=[zed_object(9, [])])
+    with pytest.raises(InputError, match="body_format is 9, expected one of 0, 1, 2"):
+        keypoints_from_zed(message, None)
+    assert len(keypoints_from_zed(SimpleNamespace(objects=[]), None).keypoints) == 0

@@ -1,0 +1,76 @@
+"""REP-155 over real DDS: who is tracked, each body's box and skeleton, and that they end."""
+
+import numpy as np
+import pytest
+from erd_ros.msg import Person2DArray, Person3DArray
+from ros_harness import RosBench
+from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
+from sensor_msgs.msg import CameraInfo
+
+hri_msgs = pytest.importorskip("hri_msgs.msg", reason="hri_msgs comes with ROS")
+PINHOLE = CAMERAS["pinhole"]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with RosBench(tmp_path) as bench:
+        bench.model = model_path(tmp_path)
+        yield bench
+
+
+def open_topics(bench, *parameters):
+    bench.start("input:=keypoints", f"model:={bench.model}", *parameters)
+    bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
+    bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
+    bench.info = bench.client.publisher(CameraInfo, "camera_info")
+    bench.connect(bench.keypoints, bench.info)
+
+
+def test_bodies_come_and_go(bench):
+    tracked = bench.client.listen(hri_msgs.IdsList, "/humans/bodies/tracked", depth=1)
+    boxes = bench.client.listen(
+        hri_msgs.NormalizedRegionOfInterest2D, "/humans/bodies/b0002/roi", depth=1
+    )
+    skeletons = bench.client.listen(hri_msgs.Skeleton2D, "/humans/bodies/b0002/skeleton2d", depth=1)
+    open_topics(bench)
+    bench.wait_until_heard("/humans/bodies/tracked")
+    seen = seen_by(PINHOLE)
+    first = bench.ask(camera_info(), message_of(seen, 1.0))
+    assert [person.id for person in first.persons] == ["b0001", "b0002"]
+    bench.wait_until_heard("/humans/bodies/b0002/roi", "/humans/bodies/b0002/skeleton2d")
+    answer = bench.ask(camera_info(), message_of(seen, 1.1))
+    for topic in (tracked, boxes, skeletons):
+        bench.client.wait_for(
+            lambda topic=topic: topic and topic[-1].header == answer.header, "a topic of REP-155"
+        )
+    assert tracked[-1].ids == ["b0001", "b0002"]
+    points = skeletons[-1].skeleton
+    for name in ("right_knee", "left_wrist", "left_hip"):
+        point = points[getattr(hri_msgs.Skeleton2D, name.upper())]
+        # From the centre of the first pixel to the corner of the image it is half a pixel.
+        expected = (seen.pixels[1, seen.skeleton.index(name)] + 0.5) / (640, 480)
+        np.testing.assert_allclose((point.x, point.y), expected, atol=1e-5)
+        assert point.c == 1
+    assert points[hri_msgs.Skeleton2D.LEFT_EAR].c == 0  # h36m17 has no ears
+    box = boxes[-1]
+    assert 0 <= box.xmin < points[hri_msgs.Skeleton2D.LEFT_HIP].x < box.xmax <= 1
+    tracked.clear()
+    for stamp_s in (2.0, 2.3):  # predicted for a second, then ended
+        alone = message_of(seen, stamp_s)
+        alone.persons = alone.persons[:1]
+        bench.ask(camera_info(), alone)
+    bench.client.wait_for(lambda: tracked and tracked[-1].ids == ["b0001"], "one body")
+    bench.client.wait_for(
+        lambda: bench.client.node.count_publishers("/humans/bodies/b0002/roi") == 0,
+        "the end of the topics of the other",
+    )
+
+
+def test_every_output_but_people_can_be_switched_off(bench):
+    switches = ("publish_humans", "publish_tf", "publish_poses", "publish_markers")
+    open_topics(bench, *(f"{name}:=false" for name in switches))
+    topics = {
+        name for name, _ in bench.client.node.get_publisher_names_and_types_by_node("erd_node", "/")
+    }
+    ours = {name for name in topics if "erd_node/" in name or name.startswith(("/humans", "/tf"))}
+    assert ours == {"/erd_node/people", "/erd_node/transition_event"}
