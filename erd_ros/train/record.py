@@ -78,7 +78,8 @@ class Record:
     def finish(self, state: State) -> None:
         """Keep as many steps as validation finds best, and write the model with its errors."""
         errors = errors_mm(state.model, self.validation, self.config.model.steps)
-        steps = min(range(len(errors)), key=errors.__getitem__)
+        # A regressor that validation never found better left the pose as it was: rounding alone.
+        steps = min(range(len(errors)), key=lambda step: (round(errors[step], 2), step))
         training = {**self.artifact.training, "validation_mpjpe_mm": errors}
         final = replace(self.artifact, steps=steps, training=training)
         save_model(self.out / FINAL, state.model.with_steps(steps), final)
