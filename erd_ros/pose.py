@@ -67,7 +67,7 @@ class Pose3D:
     residual_px       (N,) float32, root mean square reprojection error over the joints seen,
                       pixels; NaN likewise.
     size              (N, 4) float32, metres from ankle to head top along the body and its standard
-                      deviation; both again for what this image says without a cue of the size; NaN
+                      deviation; both again for what this image alone measures; NaN
                       likewise. None from a model without cues.
     sigma             (N,) float32, standard deviation of the root along the ray to the person,
                       metres; NaN likewise. None from a model without cues.

@@ -205,12 +205,13 @@ def test_a_known_depth_decides_it(with_cues):
     assert (far.size[:, 0] > near.size[:, 0]).all()
 
 
-def test_what_the_image_alone_says_of_the_size(with_cues):
+def test_what_the_image_alone_measures_of_the_size(with_cues):
     rays, confidence = people(4)
     none = with_cues(rays, confidence)
-    np.testing.assert_allclose(none.size[:, 2:], none.size[:, :2], rtol=1e-4)
-    told = with_cues(rays, confidence, cues_of(4, size=1.3, size_deviation=0.01))
-    assert (told.size[:, 1] < told.size[:, 3]).all()
+    np.testing.assert_allclose(none.size[:, 2], none.size[:, 0])
+    np.testing.assert_allclose(none.size[:, 3], 100)
+    ground = cues_of(4, camera_height=0.9, camera_height_deviation=0.02)
+    assert (with_cues(rays, confidence, ground).size[:, 3] < 10).all()
 
 
 def test_backends_agree_about_cues(files_with_cues):

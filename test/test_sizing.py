@@ -117,16 +117,27 @@ def test_one_good_cue_fixes_size_and_root(standing, cue):
 
 
 @torch.no_grad()
-def test_the_own_size_leaves_out_what_it_was_told(standing):
-    alone, _ = solved(standing)
+def test_the_own_size_leaves_out_what_was_guessed_and_told(standing):
     told, _ = solved(standing, size=1.0, size_variance=1e-4)
-    np.testing.assert_allclose(told.own_size, alone.size, rtol=1e-4)
-    np.testing.assert_allclose(told.own_size_variance, alone.size_variance, rtol=1e-4)
+    assert (told.own_size_variance.sqrt() == 100).all()
+    assert torch.equal(told.own_size, told.size)
+    _, _, size, _ = standing
     on_ground, _ = solved(standing, **ground(0.001))
-    both, _ = solved(standing, **ground(0.001), size=1.6, size_variance=0.01)
+    both, _ = solved(standing, **ground(0.001), size=size, size_variance=0.01)
+    assert (on_ground.own_size_variance > on_ground.size_variance).all()
+    assert (on_ground.own_size - size).abs().median() < (on_ground.size - size).abs().median()
     # Which feet stand on the ground is judged with all that is known.
-    difference = (both.own_size / on_ground.size - 1).abs()
+    difference = (both.own_size / on_ground.own_size - 1).abs()
     assert difference.median() < 0.001
+
+
+@torch.no_grad()
+def test_a_poor_cue_is_no_worse_than_none(standing):
+    _, _, size, _ = standing
+    alone, _ = solved(standing)
+    told, _ = solved(standing, size=size, size_variance=1.0)
+    assert (told.size_variance < alone.size_variance).all()
+    assert ((told.size - size).abs() <= (alone.size - size).abs() + 1e-6).all()
 
 
 @torch.no_grad()

@@ -148,8 +148,8 @@ class ErdModel(nn.Module):
         """Joints (N, J, 3), root (N, 3) and residual (N, J) after the last step.
 
         Where the root comes from cues: then size (N, 4) with its deviation, and the same of what
-        the keypoints and all cues but that of the size say; and sigma (N,), the deviation of the
-        root along the ray; metres.
+        this image measures, without the lifter's guess and the cue of the size; and sigma (N,), the
+        deviation of the root along the ray; metres.
         """
         *_, last = self.trajectory(rays, confidence, cues=cues)
         return last.joints, last.root, *what_is_sure(last, rays, confidence)

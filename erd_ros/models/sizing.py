@@ -26,6 +26,7 @@ _SMALLEST_RATIO = 0.1  # of depth to size: nearer nobody is seen as a person
 # What the depth's deviation is measured against: most of a person, well seen.
 _ALL_JOINTS, _WHOLE_REACH, _USUAL_MISFIT = 12.0, 0.3, 0.05
 _FEWEST = 0.02  # of each of these
+_NOTHING_MEASURED = 1e4  # variance, m^2, of a size of which the image says nothing
 _SMALLEST_INFORMATION = 1e-6  # of a row that is absent: its weight does not matter
 
 
@@ -50,7 +51,7 @@ class Prior:
 class Sized:
     """A person in metres: root (N, 3) in the view, size (N,), variances (N,) of size and depth.
 
-    own_size, own_size_variance  (N,) what all rows but the cue ``size`` say
+    own_size, own_size_variance  (N,) what this image measures: no guess, no size that was told
     """
 
     root: Tensor
@@ -116,9 +117,11 @@ class Sizing(nn.Module):
             weighed = on_ground * _near(feet, on_ground, solved)
             solved = solver.solve(torch.cat([always, weighed], -1))
         alone = solver.solve(torch.cat([own, weighed], -1))
+        measured = alone.size_variance < _NOTHING_MEASURED
         columns = (
-            solved.size, solved.size_variance, solved.depth_variance, alone.size,
-            alone.size_variance,
+            solved.size, solved.size_variance, solved.depth_variance,
+            torch.where(measured, alone.size, solved.size),
+            torch.where(measured, alone.size_variance, _NOTHING_MEASURED),
         )  # fmt: skip
         root = solved.size * of_size + solved.depth * of_depth
         return Sized(root, *(column.squeeze(-1) for column in columns))
@@ -178,7 +181,7 @@ class Sizing(nn.Module):
         return log_deviation.clamp(*_LOG_DEVIATION).exp()
 
     def _information(self, deviation: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
-        """Of all rows (N, 4) but the ankles'; and the same without the cue of the size.
+        """Of all rows (N, 4) but the ankles'; and the same without guess and cue of the size.
 
         deviation  (N, 1) of the depth that the keypoints give a person of size one
         """
@@ -187,11 +190,10 @@ class Sizing(nn.Module):
         guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
         size, _ = _known(cues, "size_variance", "size")
         depth, _ = _known(cues, "depth_variance", "depth")
-        # A size that a frame before found has this person's guess in it: not counted twice.
-        unknown = (guessed - size).clamp(min=0)
+        nothing, _ = _constants(cues)
         return (
-            torch.cat([keypoints, unknown, size, depth], -1),
-            torch.cat([keypoints, guessed, _constants(cues)[0], depth], -1),
+            torch.cat([keypoints, guessed, size, depth], -1),
+            torch.cat([keypoints, nothing, nothing, depth], -1),
         )
 
     def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ class PoseOutputs:
     root      (N, 3) float32, metres
     residual  (N, J) float32, reprojection error per joint in normalised image coordinates
     size      (N, 4) float32, the person's size (``cues.py``) and its standard deviation; both again
-              for what this image says without the cue of the size; metres
+              for what this image measures, without the graph's guess and the cue of the size; metres
     sigma     (N,) float32, standard deviation of the root along the ray to the person, metres
 
     The last two are of models that take cues, None of others.

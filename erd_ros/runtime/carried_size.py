@@ -55,7 +55,7 @@ class CarriedSize:
         """After one more frame.
 
         persons          (P,) indices of those who were seen, each once
-        size, deviation  (P,) metres, what the frame itself says: the graph's ``size[:, 2:]``
+        size, deviation  (P,) metres, what the frame itself measures: the graph's ``size[:, 2:]``
         """
         information = 1 / np.square(np.asarray(deviation, np.float64))
         squared = information**2
