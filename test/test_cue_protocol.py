@@ -82,7 +82,7 @@ def test_one_good_cue_serves_later_frames(figures):
     errors = figures["exact"]
     assert errors[first]["size_error_mm"] < errors[NONE]["size_error_mm"]
     carried = errors[f"{first}, size carried"]["size_error_mm"]
-    assert carried < 0.8 * errors[first]["size_error_mm"]
+    assert carried < 0.95 * errors[first]["size_error_mm"]
 
 
 def test_a_better_size_is_a_smaller_error(figures):

@@ -149,7 +149,8 @@ def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path):
 
 def test_a_model_without_cues_says_so(tmp_path):
     with RosBench(tmp_path) as bench:
-        bench.start("input:=keypoints", f"model:={model_path(tmp_path)}", "person_height:=1.7")
+        model = write_models(tmp_path, "perspective")[".onnx"]
+        bench.start("input:=keypoints", f"model:={model}", "person_height:=1.7")
         bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
         bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
         bench.info = bench.client.publisher(CameraInfo, "camera_info")

@@ -1,7 +1,7 @@
 """What the networks read: keypoints made comparable, and features of the person as a whole."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,8 @@ class InputConfig:
     context     features of the person as a whole, names of ``CONTEXT``, may be empty
     confidence  whether the lifter reads each joint's confidence
     pca         principal components that keypoints and features are reduced to; 0: none
+    smallest_scale  of a person, in the context; who is farther away than training's people looks
+                to a network like somebody smaller, though nothing but the scale has changed
     """
 
     frame: str = "person"
@@ -65,6 +67,7 @@ class InputConfig:
     context: tuple[str, ...] = ("direction", "log_scale")
     confidence: bool = True
     pca: int = 0
+    smallest_scale: float = 0.0
 
     def __post_init__(self) -> None:
         check_choice("frame", self.frame, FRAMES)
@@ -73,6 +76,8 @@ class InputConfig:
             check_choice("context", name, CONTEXT)
         if self.pca < 0:
             raise InputError(f"pca is {self.pca}, expected 0 (none) or more")
+        if self.smallest_scale < 0:
+            raise InputError(f"smallest_scale is {self.smallest_scale}, expected 0 (none) or more")
 
     @property
     def context_size(self) -> int:
@@ -157,6 +162,8 @@ class Inputs(nn.Module):
         return 2 * one if feature == "concat" else one
 
     def _raw_context(self, view: View) -> Tensor:
+        if self.config.smallest_scale:
+            view = replace(view, scale=view.scale.clamp(min=self.config.smallest_scale))
         return torch.cat([CONTEXT[name](view) for name in self.config.context], -1)
 
     def _scaled(self, points: Tensor, view: View) -> Tensor:

@@ -29,8 +29,8 @@ class PoseOutputs:
     joints    (N, J, 3) float32, metres, relative to the root
     root      (N, 3) float32, metres
     residual  (N, J) float32, reprojection error per joint in normalised image coordinates
-    size      (N, 4) float32, the person's size (``cues.py``) and its standard deviation; both again
-              for what this image measures, without the graph's guess and the cue of the size; metres
+    size      (N, 4) float32, metres, the person's size (``cues.py``) and its standard deviation;
+              both again for what this image measures, without guess and cue of the size
     sigma     (N,) float32, standard deviation of the root along the ray to the person, metres
 
     The last two are of models that take cues, None of others.
