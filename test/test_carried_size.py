@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from erd_ros.cues import CUES, Cues
-from erd_ros.runtime.carried_size import CarriedSize
+from erd_ros.runtime.carried_size import CarriedSize, SizesByPerson
 
 COLUMN = {name: index for index, name in enumerate(CUES)}
 FIRST = np.array([0])
@@ -67,3 +67,29 @@ def test_ground_and_size_that_came_from_it_count_half():
     assert rows[0, COLUMN["size_variance"]] == pytest.approx(2 * 0.03**2)
     without = carried.as_cue(FIRST, Cues().row()[None])
     assert without[0, COLUMN["size_variance"]] == pytest.approx(0.03**2)
+
+
+def test_a_size_that_was_told_is_joined_with_what_was_measured():
+    carried = CarriedSize.unknown(1).with_frame(FIRST, [1.7], [0.03])
+    rows = carried.as_cue(FIRST, Cues(size=1.6, size_deviation=0.03).row()[None])
+    assert rows[0, COLUMN["size"]] == pytest.approx(1.65)
+    assert rows[0, COLUMN["size_variance"]] == pytest.approx(0.03**2 / 2, rel=1e-4)
+
+
+def test_sizes_follow_ids():
+    sizes = SizesByPerson()
+    nothing = Cues()
+    sizes.learn(["b0001", "b0002", ""], [[1.7, 0.1, 1.7, 0.03], [1.6, 0.1, 9, 100], [1, 1, 1, 0.1]])
+    first, second, nobody = sizes.told(["b0001", "b0002", ""], [nothing] * 3)
+    assert first.size == pytest.approx(1.7)
+    assert first.size_deviation == pytest.approx(0.03)
+    assert second is nothing  # the image said nothing of this size
+    assert nobody is nothing
+    sizes.forget(["b0001", "b0009"])
+    assert sizes.told(["b0001"], [nothing]) == [nothing]
+
+
+def test_who_was_not_estimated_teaches_nothing():
+    sizes = SizesByPerson()
+    sizes.learn(["b0001"], np.full((1, 4), np.nan))
+    assert sizes.told(["b0001"], [Cues()]) == [Cues()]

@@ -22,7 +22,6 @@ from erd_ros.ros.parameters import NodeParameters
 from erd_ros.skeleton import COCO17
 
 PINHOLE = CAMERAS["pinhole"]
-IDS = ["b0001", "b0002"]
 
 
 def depth_image(values, encoding="32FC1", padding=0):
@@ -46,14 +45,14 @@ def two_people():
 
 
 def test_nothing_known_is_no_cue():
-    cues = cues_of_persons(IDS, two_people(), NodeParameters(), None, None)
+    cues = cues_of_persons(two_people(), NodeParameters(), None, None)
     assert [used_cues(cue) for cue in cues] == [0, 0]
     assert all(math.isinf(cue.size_deviation) for cue in cues)
 
 
 def test_height_is_from_the_ground_and_size_from_the_ankle():
     parameters = NodeParameters(person_height=1.78, person_height_deviation=0.03)
-    (cue, _) = cues_of_persons(IDS, two_people(), parameters, None, None)
+    (cue, _) = cues_of_persons(two_people(), parameters, None, None)
     assert cue.size == pytest.approx(1.78 - ANKLE_HEIGHT)
     assert cue.size_deviation == 0.03
     assert used_cues(cue) == Person3D.CUE_SIZE
@@ -64,7 +63,7 @@ def test_ground_is_seen_from_the_camera():
     level = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
     tilted = level @ Rotation.from_euler("x", -20, degrees=True).as_matrix()
     placement = Placement(tilted, np.array([4.0, 5.0, 1.1]))
-    (cue, _) = cues_of_persons(IDS, two_people(), NodeParameters(), placement, None)
+    (cue, _) = cues_of_persons(two_people(), NodeParameters(), placement, None)
     assert cue.camera_height == 1.1
     np.testing.assert_allclose(
         cue.up, (0, -math.cos(math.radians(20)), -math.sin(math.radians(20))), atol=1e-9
@@ -77,7 +76,7 @@ def test_depth_is_that_behind_the_middle_of_the_hips():
     depths[48:53, 198:203] = 3.0
     depths[50, 200] = 9.0  # one pixel that sees past the body
     parameters = NodeParameters(use_depth=True, depth_deviation=0.07)
-    first, second = cues_of_persons(IDS, two_people(), parameters, None, depths)
+    first, second = cues_of_persons(two_people(), parameters, None, depths)
     assert first.depth == pytest.approx(3.1)  # the pelvis lies behind what is seen of it
     assert first.depth_deviation == 0.07
     assert [used_cues(cue) for cue in (first, second)] == [Person3D.CUE_DEPTH, 0]
@@ -144,6 +143,8 @@ def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path):
                 assert 0 < np.trace(np.diag(person.root_covariance[[0, 3, 5]])) < 0.1
         alone = bench.ask(camera_info(), message_of(seen_by(PINHOLE), 3.0)).persons
         assert {person.cues for person in alone} == {Person3D.CUE_SIZE}
+        # What was measured with the depth is known of the same persons without it.
+        assert all(person.size_deviation < 0.1 for person in alone)
         assert "no depth image" in bench.process.log()
 
 

@@ -1,7 +1,6 @@
 """What a robot knows of people besides their keypoints: cues for a model that takes them."""
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +32,6 @@ _USED = {
 
 
 def cues_of_persons(
-    ids: Sequence[str],
     keypoints: Keypoints2D,
     parameters: NodeParameters,
     camera_in_ground: Placement | None,
@@ -46,12 +44,11 @@ def cues_of_persons(
     """
     common = _of_everyone(parameters, camera_in_ground)
     depths = _depths(keypoints, depth_image)
-    # A size that is known of one person alone, by ``ids``, belongs here.
     return [
         common
         if np.isnan(depth)
         else replace(common, depth=float(depth), depth_deviation=parameters.depth_deviation)
-        for _, depth in zip(ids, depths, strict=True)
+        for depth in depths
     ]
 
 

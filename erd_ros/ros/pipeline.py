@@ -21,6 +21,7 @@ from erd_ros.ros.knowledge import cues_of_persons, metres_from_depth_image, used
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
 from erd_ros.runtime import Backend
+from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
 from erd_ros.runtime.people import PeopleConfig, PeopleFilter, moved, people_from_poses
 from erd_ros.runtime.smoothing import SmoothingConfig
@@ -66,6 +67,7 @@ class Pipeline:
         self._cameras = CameraReader(parameters.input_is_rectified)
         self._tracker, self._filter = Tracker(), PeopleFilter()
         self._estimator = Estimator(backend)
+        self._sizes = SizesByPerson()
         self._remark = remark
         self._stamp_s = float("-inf")
         fell_back = backend.device == "cpu" != parameters.device
@@ -103,13 +105,15 @@ class Pipeline:
             ids = received.ids or self._tracker.update(received.keypoints, self._stamp_s)
             poses, used = self._estimate(received.keypoints, ids, camera, inputs)
         placement = self._placement(header)
-        people = moved(people_from_poses(poses, ids, used), *placement)
+        seen = moved(people_from_poses(poses, ids, used), *placement)
+        people = self._filter.update(seen, placement.translation, self._stamp_s)
+        self._sizes.forget([people.ids[row] for row in np.flatnonzero(people.ended)])
         return Scene(
             source=header,
             header=Header(stamp=header.stamp, frame_id=self._parameters.target_frame)
             if self._parameters.target_frame
             else header,
-            people=self._filter.update(people, placement.translation, self._stamp_s),
+            people=people,
             possible=possible_joints(received.keypoints.skeleton, poses.skeleton),
             keypoints=received.keypoints,
             size=received.size or size,
@@ -144,10 +148,14 @@ class Pipeline:
         self._compare_frames(header.frame_id, inputs.info.header.frame_id)
         if not self._estimator.backend.takes_cues:
             return self._estimator.estimate(keypoints, camera), []
-        cues = cues_of_persons(
-            ids, keypoints, self._parameters, self._ground(header), self._depth(inputs.depth)
+        known = cues_of_persons(
+            keypoints, self._parameters, self._ground(header), self._depth(inputs.depth)
         )
-        return self._estimator.estimate(keypoints, camera, cues), [used_cues(cue) for cue in cues]
+        cues = self._sizes.told(ids, known)
+        poses = self._estimator.estimate(keypoints, camera, cues)
+        assert poses.size is not None  # models that take cues give it
+        self._sizes.learn(ids, poses.size)
+        return poses, [used_cues(cue) for cue in cues]
 
     def _ground(self, header: Header) -> Placement | None:
         """Where the camera is above the ground; people are found without where TF does not say."""

@@ -6,15 +6,19 @@ they are joined by covariance intersection (Julier and Uhlmann 1997), whose vari
 the errors depend on each other. Each frame's share is its information: the sure ones decide.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from erd_ros.cues import CUES
+from erd_ros.cues import CUES, Cues
 
 _COLUMN = {name: index for index, name in enumerate(CUES)}
 _OF_GROUND = [_COLUMN["camera_height_variance"], _COLUMN["tilt_variance"]]
+_JOINED = [_COLUMN["size"], _COLUMN["size_variance"], *_OF_GROUND]
+_ONE = np.array([0])
+_WORTH_CARRYING = 1.0  # metres; an image that says less of a size says nothing
 
 Array = NDArray[np.float64]
 
@@ -64,14 +68,54 @@ class CarriedSize:
         return CarriedSize(*sums)
 
     def as_cue(self, persons: NDArray[np.int64], cues: ArrayLike) -> Array:
-        """Rows (P, C) of the graph's cues with the size of these persons as the known one.
+        """Rows (P, C) of the graph's cues with what is carried joined to the size in them.
 
         Where the ground is known too, the size came from it in part: both count half.
         """
         rows = np.array(cues, np.float64)
-        both = np.isfinite(self.variance[persons]) & np.isfinite(rows[:, _OF_GROUND[0]])
-        discount = np.where(both, 2.0, 1.0)
-        rows[:, _COLUMN["size"]] = self.size[persons]
-        rows[:, _COLUMN["size_variance"]] = discount * self.variance[persons]
-        rows[:, _OF_GROUND] *= discount[:, None]
+        carried, told = 1 / self.variance[persons], 1 / rows[:, _COLUMN["size_variance"]]
+        both = (carried > 0) & np.isfinite(rows[:, _OF_GROUND[0]])
+        carried = np.where(both, carried / 2, carried)
+        known = carried + told > 0
+        information = np.where(known, carried + told, 1)
+        mean = (carried * self.size[persons] + told * rows[:, _COLUMN["size"]]) / information
+        rows[:, _COLUMN["size"]] = np.where(known, mean, rows[:, _COLUMN["size"]])
+        rows[:, _COLUMN["size_variance"]] = np.where(known, 1 / information, np.inf)
+        rows[:, _OF_GROUND] *= np.where(both, 2.0, 1.0)[:, None]
         return rows
+
+
+class SizesByPerson:
+    """What is carried of everyone who has an id."""
+
+    def __init__(self) -> None:
+        self._carried: dict[str, CarriedSize] = {}
+
+    def told(self, ids: Sequence[str], cues: Sequence[Cues]) -> list[Cues]:
+        """The cues of these persons, with the sizes that images before have measured."""
+        return [self._of_one(name, of_one) for name, of_one in zip(ids, cues, strict=True)]
+
+    def learn(self, ids: Sequence[str], size: ArrayLike) -> None:
+        """After an image; ``size`` (N, 4) as the graph gives it, NaN for who was not estimated."""
+        for name, (found, deviation) in zip(ids, np.asarray(size)[:, 2:], strict=True):
+            if name and deviation < _WORTH_CARRYING:
+                before = self._carried.get(name, CarriedSize.unknown(1))
+                self._carried[name] = before.with_frame(_ONE, [found], [deviation])
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Of persons who are gone."""
+        for name in ids:
+            self._carried.pop(name, None)
+
+    def _of_one(self, name: str, cues: Cues) -> Cues:
+        if name not in self._carried:
+            return cues
+        row = self._carried[name].as_cue(_ONE, cues.row()[None])[0]
+        size, size_variance, height_variance, tilt_variance = row[_JOINED]
+        return replace(
+            cues,
+            size=float(size),
+            size_deviation=float(np.sqrt(size_variance)),
+            camera_height_deviation=float(np.sqrt(height_variance)),
+            tilt_deviation=float(np.sqrt(tilt_variance)),
+        )
