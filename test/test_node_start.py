@@ -1,5 +1,6 @@
 """How erd_node starts and ends: one line for what cannot be used, a clean end when told to."""
 
+import importlib.util
 import signal
 
 import pytest
@@ -10,6 +11,8 @@ from sensor_msgs.msg import CameraInfo
 from tiny_onnx import FIGURE, write_tiny_onnx
 
 from erd_ros.skeleton import Skeleton
+
+HAS_TENSORRT = importlib.util.find_spec("tensorrt") is not None
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
@@ -64,6 +67,11 @@ def test_model_that_cannot_be_used_ends_the_node_with_one_line(tmp_path, make, w
         ("threads:=many", ("'threads' is 'many'", "expected int")),
         ("input:=video", ("'input' is 'video'", "image, keypoints")),
         ("device:=cuda:7", ("'cuda:7'", "cpu")),
+        pytest.param(
+            "device:=cuda",
+            ("tensorrt",),
+            marks=pytest.mark.skipif(HAS_TENSORRT, reason="TensorRT is installed"),
+        ),
     ],
 )
 def test_parameter_that_cannot_be_used_ends_the_node_with_one_line(tmp_path, assignment, words):

@@ -132,3 +132,19 @@ def facts(bench) -> dict[str, str]:
     if not bench.reports:
         return {}
     return {pair.key: pair.value for pair in bench.reports[-1].status[0].values}
+
+
+def test_a_fallback_is_said_in_every_message(tmp_path):
+    """No machine of these tests has what device cuda needs; one that has is not fallen back from."""
+    with RosBench(tmp_path) as bench:
+        model = f"model:={model_path(tmp_path)}"
+        bench.start("input:=keypoints", model, "device:=cuda", "allow_fallback:=true")
+        bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
+        bench.reports = bench.client.listen(DiagnosticArray, "/diagnostics")
+        bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
+        bench.info = bench.client.publisher(CameraInfo, "camera_info")
+        bench.connect(bench.keypoints, bench.info)
+        answer = bench.ask(camera_info(), message_of(seen_by(PINHOLE), 10.0))
+        if answer.backend.startswith("onnxruntime cpu"):
+            assert answer.state == Person3DArray.CPU_FALLBACK
+            assert "the model runs on cpu, for tensorrt on cuda: " in bench.process.log()

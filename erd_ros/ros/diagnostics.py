@@ -86,6 +86,7 @@ def describe(parameters: NodeParameters, backend: Backend) -> dict[str, str]:
         "input": parameters.input,
         "device": backend.device,
         "precision": backend.precision,
+        "self-test": str(backend.self_test or "none: the file has no golden vectors"),
         "tf": "on" if parameters.publish_tf and tf_message_type() else "off",
         "humans": "on" if parameters.publish_humans and hri_messages() else "off",
         "frame": parameters.target_frame or "of the input",
@@ -111,8 +112,8 @@ def limits(parameters: NodeParameters, backend: Backend) -> tuple[str, ...]:
             "ground_frame, use_depth and person_height have no effect: the model takes no cues; "
             "run one of root: cues"
         )
-    if parameters.device != "cpu" and backend.device == "cpu":
-        found.append(f"the model runs on the CPU, device '{parameters.device}' was asked for")
+    if backend.fallbacks:
+        found.append(f"the model runs on {backend.device}, for {'; '.join(backend.fallbacks)}")
     return tuple(found)
 
 

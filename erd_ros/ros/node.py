@@ -113,7 +113,12 @@ class ErdNode(LifecycleNode):
 
     def _load(self) -> None:
         parameters = self.parameters
-        backend = load(parameters.model or DEFAULT_MODEL, parameters.device, parameters.threads)
+        backend = load(
+            parameters.model or DEFAULT_MODEL,
+            parameters.device,
+            parameters.threads,
+            allow_fallback=parameters.allow_fallback,
+        )
         frames = Frames(self) if parameters.target_frame or parameters.ground_frame else None
         self._pipeline = Pipeline(parameters, backend, frames, self._notice)
         self._facts = describe(parameters, backend)

@@ -64,7 +64,14 @@ class NodeParameters:
         Limits(choices=INPUTS),
     )
     model: str = _fixed("", "path of the model file; empty = the one in the package")
-    device: str = _fixed("cpu", "where the model runs, as its backend names it: so far `cpu`")
+    device: str = _fixed(
+        "cpu", "where the graph of the model runs", Limits(choices=("cpu", "cuda"))
+    )
+    allow_fallback: bool = _fixed(
+        False,
+        "run the model with the next backend, on the CPU in the end, where the first cannot be had "
+        "or fails its self-test; false = do not start",
+    )
     threads: int = _fixed(1, "threads of the model's backend", _in_unit("", 1, 64))
     detector: str = _fixed("mediapipe", "2D detector, for images", Limits(choices=tuple(DETECTORS)))
     autostart: bool = _field(
