@@ -135,7 +135,7 @@ def facts(bench) -> dict[str, str]:
 
 
 def test_a_fallback_is_said_in_every_message(tmp_path):
-    """No machine of these tests has what device cuda needs; one that has is not fallen back from."""
+    """Unless the machine has what device cuda needs: then nothing falls back."""
     with RosBench(tmp_path) as bench:
         model = f"model:={model_path(tmp_path)}"
         bench.start("input:=keypoints", model, "device:=cuda", "allow_fallback:=true")
