@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "export": LEARNING,
     "runtime": CORE | {"geometry"},
     "evaluate": CORE | {"geometry", "mocap", "runtime", "metrics", "report"},
-    "bench": CORE | {"runtime", "models", "train"},  # the twin in PyTorch alone knows the last two
+    "bench": CORE
+    | {"report", "runtime", "models", "train"},  # the twin in PyTorch alone knows the last two
     "reproduce": LEARNING | {"train", "evaluate"},
     "synthetic": CORE | {"geometry"},
     "demo": CORE | {"geometry", "metrics", "report", "synthetic"},

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from erd_ros.errors import InputError
+from erd_ros.report import empty_figure
 
 # The section of docs/results.md.
 SECTION = "erd bench"
@@ -65,15 +65,7 @@ def markdown(figures: Mapping[str, Any], machine: Mapping[str, Any], command: st
 
 def plot(figures: Mapping[str, Any], path: Path) -> None:
     """Time per person against the batch size, one line per contender. Raises InputError."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            f"a plot needs matplotlib ({error}); install it with `pip install erd_ros[demo]`"
-        ) from error
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(7, 4)
     axes = figure.add_subplot()
     batches = [int(persons) for persons in figures["latency"]]
     for label in next(iter(figures["latency"].values())):
