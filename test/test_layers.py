@@ -34,8 +34,7 @@ MAY_IMPORT = {
     "export": LEARNING,
     "runtime": CORE | {"geometry"},
     "evaluate": CORE | {"geometry", "mocap", "runtime", "metrics", "report"},
-    "bench": CORE
-    | {"report", "runtime", "models", "train"},  # the twin in PyTorch alone knows the last two
+    "bench": CORE | {"report", "runtime"},
     "reproduce": LEARNING | {"train", "evaluate"},
     "synthetic": CORE | {"geometry"},
     "demo": CORE | {"geometry", "metrics", "report", "synthetic"},
@@ -43,11 +42,13 @@ MAY_IMPORT = {
     "commands": ANYTHING,  # what is heavy only inside functions
     "cli": ANYTHING,
 }
-# PyTorch runs the module itself, so this one backend knows both arms.
-BETWEEN_THE_ARMS = {("runtime.torch_backend", "models"), ("runtime.torch_graphs", "models")}
+# PyTorch runs the module itself, so this one backend knows both arms, and the twin of `erd bench`.
+BETWEEN_THE_ARMS = {
+    ("runtime.torch_backend", "models"), ("bench.twin", "models"), ("bench.twin", "train"),
+}  # fmt: skip
 LEARNING_ARM = {
-    "models", "data", "train", "export", "reproduce", "runtime.torch_backend",
-    "runtime.torch_graphs", "bench.twin", "commands.train", "commands.reproduce",
+    "models", "data", "train", "export", "reproduce", "runtime.torch_backend", "bench.twin",
+    "commands.train", "commands.reproduce",
 }  # fmt: skip
 MAY_IMPORT_LIBRARY = {
     "torch": LEARNING_ARM,

@@ -1,5 +1,6 @@
 """What all backends share: what they say of themselves, and the checks around the graph."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
@@ -16,7 +17,7 @@ INPUTS = ("rays", "confidence", "cues")  # the last of models that take them
 OUTPUTS = ("joints", "root", "residual", "size", "sigma")  # the last two likewise
 
 
-class GraphBackend:
+class GraphBackend(ABC):
     """See ``erd_ros.runtime.Backend``; a kind of backend says how the graph is executed."""
 
     name: str
@@ -44,9 +45,9 @@ class GraphBackend:
             return empty_outputs(joints, self.takes_cues)
         return PoseOutputs(*self._run((rays, confidence, *more)))
 
+    @abstractmethod
     def _run(self, inputs: tuple[FloatArray, ...]) -> Sequence[FloatArray]:
         """Outputs of one person or more, in the order of ``OUTPUTS``; inputs in that of INPUTS."""
-        raise NotImplementedError
 
 
 def input_names(takes_cues: bool) -> tuple[str, ...]:
