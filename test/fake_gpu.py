@@ -267,5 +267,6 @@ def install(monkeypatch, version="10.3.0", cuda=None):
     }.items():  # fmt: skip
         monkeypatch.setitem(sys.modules, name, module)
     for name in ("tensorrt_backend", "tensorrt_builder"):
-        monkeypatch.delitem(sys.modules, f"erd_ros.runtime.{name}", raising=False)
+        # Not by monkeypatch, which would put the first fake back when a test installs two.
+        sys.modules.pop(f"erd_ros.runtime.{name}", None)
     return trt, cuda
