@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import rclpy
-from erd_ros.msg import Person3DArray
+from erd_ros.msg import Person2DArray, Person3DArray
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 # Discovery ends on the two sides at different moments, and only one can be seen from here.
@@ -133,8 +134,8 @@ class Client:
 class RosBench:
     """A domain with one node under test and one client; ends both at the end of the block.
 
-    ``people``, ``keypoints`` and ``info`` are the client's ends of the node's topics, set by the
-    test that opens them.
+    ``people``, ``keypoints`` and ``info`` are the client's ends of the node's topics, set by
+    ``start_on_keypoints`` or by the test that opens them.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -168,6 +169,14 @@ class RosBench:
             "erd_ros.ros.node", ["--ros-args", *arguments], self._domain, self._directory
         )
         return self.process
+
+    def start_on_keypoints(self, model, *parameters: str) -> None:
+        """Run erd_node on keypoints, with the client at both ends of it."""
+        self.start("input:=keypoints", f"model:={model}", *parameters)
+        self.people = self.client.listen(Person3DArray, "/erd_node/people")
+        self.keypoints = self.client.publisher(Person2DArray, "keypoints")
+        self.info = self.client.publisher(CameraInfo, "camera_info")
+        self.connect(self.keypoints, self.info)
 
     def connect(self, *publishers) -> None:
         """Wait until the node hears these publishers, and is heard."""

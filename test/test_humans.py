@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from erd_ros.msg import Person2DArray, Person3DArray
 from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
-from sensor_msgs.msg import CameraInfo
 
 hri_msgs = pytest.importorskip("hri_msgs.msg", reason="hri_msgs comes with ROS")
 PINHOLE = CAMERAS["pinhole"]
@@ -18,21 +16,13 @@ def bench(tmp_path):
         yield bench
 
 
-def open_topics(bench, *parameters):
-    bench.start("input:=keypoints", f"model:={bench.model}", *parameters)
-    bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
-    bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
-    bench.info = bench.client.publisher(CameraInfo, "camera_info")
-    bench.connect(bench.keypoints, bench.info)
-
-
 def test_bodies_come_and_go(bench):
     tracked = bench.client.listen(hri_msgs.IdsList, "/humans/bodies/tracked", depth=1)
     boxes = bench.client.listen(
         hri_msgs.NormalizedRegionOfInterest2D, "/humans/bodies/b0002/roi", depth=1
     )
     skeletons = bench.client.listen(hri_msgs.Skeleton2D, "/humans/bodies/b0002/skeleton2d", depth=1)
-    open_topics(bench)
+    bench.start_on_keypoints(bench.model)
     bench.wait_until_heard("/humans/bodies/tracked")
     seen = seen_by(PINHOLE)
     first = bench.ask(camera_info(), message_of(seen, 1.0))
@@ -68,7 +58,7 @@ def test_bodies_come_and_go(bench):
 
 def test_every_output_but_people_can_be_switched_off(bench):
     switches = ("publish_humans", "publish_tf", "publish_poses", "publish_markers")
-    open_topics(bench, *(f"{name}:=false" for name in switches))
+    bench.start_on_keypoints(bench.model, *(f"{name}:=false" for name in switches))
     topics = {
         name for name, _ in bench.client.node.get_publisher_names_and_types_by_node("erd_node", "/")
     }

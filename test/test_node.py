@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from erd_ros.msg import Joint3D, Person2DArray, Person3D, Person3DArray
+from erd_ros.msg import Joint3D, Person3D, Person3DArray
 from geometry_msgs.msg import PoseArray
 from ros_harness import RosBench
 from ros_people import (
@@ -38,18 +38,13 @@ def bench(tmp_path_factory):
     directory = tmp_path_factory.mktemp("node")
     with RosBench(directory) as bench:
         bench.model = model_path(directory)
-        bench.start(
-            "input:=keypoints",
-            f"model:={bench.model}",
+        bench.start_on_keypoints(
+            bench.model,
             "diagnostics_period:=0.5",
             "stale_timeout:=60.0",
             "prediction_timeout:=0.05",
             "smoothing_lag:=0.0",
         )
-        bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
-        bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
-        bench.info = bench.client.publisher(CameraInfo, "camera_info")
-        bench.connect(bench.keypoints, bench.info)
         bench.stamp_s = 100.0
         yield bench
 

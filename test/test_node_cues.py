@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from erd_ros.msg import Person2DArray, Person3D, Person3DArray
+from erd_ros.msg import Person3D
 from ros_harness import RosBench
 from ros_people import CAMERAS, FRAME_ID, camera_info, message_of, model_path, seen_by
 from scipy.spatial.transform import Rotation
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
 from untrained import write_models
 
 from erd_ros.cues import ANKLE_HEIGHT
@@ -125,15 +125,12 @@ def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path):
     pytest.importorskip("torch", reason="torch makes the model with cues")
     model = write_models(tmp_path, root="cues")[".onnx"]
     with RosBench(tmp_path) as bench:
-        bench.start(
-            "input:=keypoints", f"model:={model}", "use_depth:=true", "depth_deviation:=0.001",
+        bench.start_on_keypoints(
+            model, "use_depth:=true", "depth_deviation:=0.001",
             "person_height:=1.7", "person_height_deviation:=1.0", "smoothing_lag:=0.0",
         )  # fmt: skip
-        bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
-        bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
-        bench.info = bench.client.publisher(CameraInfo, "camera_info")
         bench.depth = bench.client.publisher(Image, "depth_image")
-        bench.connect(bench.keypoints, bench.info, bench.depth)
+        bench.connect(bench.depth)
         for stamp_s, depth_m in ((1.0, 3.0), (2.0, 5.5)):
             for person in ask_with_depth(bench, stamp_s, depth_m):
                 assert person.cues == Person3D.CUE_SIZE + Person3D.CUE_DEPTH
@@ -151,11 +148,7 @@ def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path):
 def test_a_model_without_cues_says_so(tmp_path):
     with RosBench(tmp_path) as bench:
         model = write_models(tmp_path, "perspective")[".onnx"]
-        bench.start("input:=keypoints", f"model:={model}", "person_height:=1.7")
-        bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
-        bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
-        bench.info = bench.client.publisher(CameraInfo, "camera_info")
-        bench.connect(bench.keypoints, bench.info)
+        bench.start_on_keypoints(model, "person_height:=1.7")
         persons = bench.ask(camera_info(), message_of(seen_by(PINHOLE), 1.0)).persons
         assert {person.cues for person in persons} == {0}
         assert all(math.isnan(person.size) for person in persons)

@@ -4,14 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from erd_ros.msg import Person2DArray, Person3D, Person3DArray
+from erd_ros.msg import Person3D
 from geometry_msgs.msg import TransformStamped
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_harness import RosBench
 from ros_people import CAMERAS, FRAME_ID, camera_info, estimated, joints_of, message_of, model_path
 from ros_people import seen_by as seen
 from scipy.spatial.transform import Rotation
-from sensor_msgs.msg import CameraInfo
 
 pytest.importorskip("tf2_ros", reason="tf2_ros comes with ROS")
 from tf2_msgs.msg import TFMessage
@@ -63,11 +62,7 @@ def bench(tmp_path):
 
 
 def open_topics(bench, *parameters):
-    bench.start("input:=keypoints", f"model:={bench.model}", "smoothing_lag:=0.0", *parameters)
-    bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
-    bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
-    bench.info = bench.client.publisher(CameraInfo, "camera_info")
-    bench.connect(bench.keypoints, bench.info)
+    bench.start_on_keypoints(bench.model, "smoothing_lag:=0.0", *parameters)
     bench.client.wait_for(
         lambda: bench.client.node.count_subscribers("/tf") > 0, "the node's ear for TF"
     )

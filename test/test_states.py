@@ -6,13 +6,12 @@ import time
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from erd_ros.msg import Person2DArray, Person3D, Person3DArray
+from erd_ros.msg import Person3D, Person3DArray
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile
 from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
-from sensor_msgs.msg import CameraInfo
 
 PINHOLE = CAMERAS["pinhole"]
 
@@ -21,18 +20,13 @@ PINHOLE = CAMERAS["pinhole"]
 def bench(tmp_path):
     """A node that calls an input stale after half a second."""
     with RosBench(tmp_path) as bench:
-        bench.start(
-            "input:=keypoints",
-            f"model:={model_path(tmp_path)}",
+        bench.reports = bench.client.listen(DiagnosticArray, "/diagnostics")
+        bench.start_on_keypoints(
+            model_path(tmp_path),
             "stale_timeout:=0.5",
             "diagnostics_period:=0.2",
             "smoothing_lag:=0.0",
         )
-        bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
-        bench.reports = bench.client.listen(DiagnosticArray, "/diagnostics")
-        bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
-        bench.info = bench.client.publisher(CameraInfo, "camera_info")
-        bench.connect(bench.keypoints, bench.info)
         yield bench
 
 
@@ -137,13 +131,7 @@ def facts(bench) -> dict[str, str]:
 def test_a_fallback_is_said_in_every_message(tmp_path):
     """Unless the machine has what device cuda needs: then nothing falls back."""
     with RosBench(tmp_path) as bench:
-        model = f"model:={model_path(tmp_path)}"
-        bench.start("input:=keypoints", model, "device:=cuda", "allow_fallback:=true")
-        bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
-        bench.reports = bench.client.listen(DiagnosticArray, "/diagnostics")
-        bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
-        bench.info = bench.client.publisher(CameraInfo, "camera_info")
-        bench.connect(bench.keypoints, bench.info)
+        bench.start_on_keypoints(model_path(tmp_path), "device:=cuda", "allow_fallback:=true")
         answer = bench.ask(camera_info(), message_of(seen_by(PINHOLE), 10.0))
         if answer.backend.startswith("onnxruntime cpu"):
             assert answer.state == Person3DArray.CPU_FALLBACK
