@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -67,21 +68,30 @@ class NodeUnderTest:
         self._process.wait(PATIENCE_S)
 
 
+class Topics:
+    """What goes into erd_node and comes out; ``receive`` is called with what comes."""
+
+    def __init__(self, name: str, receive: Callable[[Person3DArray], None], depth: int) -> None:
+        node = rclpy.create_node(name)
+        self.keypoints = node.create_publisher(Person2DArray, "keypoints", qos_profile_sensor_data)
+        self.info = node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
+        node.create_subscription(
+            Person3DArray, "/erd_node/people", receive, QoSProfile(depth=depth)
+        )
+        self._executor = rclpy.executors.SingleThreadedExecutor()
+        self._executor.add_node(node)
+
+    def spin_until(self, end_s: float) -> None:
+        while (left_s := end_s - time.perf_counter()) > 0:
+            self._executor.spin_once(left_s)
+
+
 class Sender:
     """Publishes frames and takes the time until each answer."""
 
     def __init__(self, rate_hz: float) -> None:
         self._rate_hz = rate_hz
-        self._node = rclpy.create_node("keypoint_latency")
-        self._keypoints = self._node.create_publisher(
-            Person2DArray, "keypoints", qos_profile_sensor_data
-        )
-        self._info = self._node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
-        self._node.create_subscription(
-            Person3DArray, "/erd_node/people", self._receive, QoSProfile(depth=5)
-        )
-        self._executor = rclpy.executors.SingleThreadedExecutor()
-        self._executor.add_node(self._node)
+        self._topics = Topics("keypoint_latency", self._receive, depth=5)
         self._sent_s: dict[tuple[int, int], float] = {}
         self.latencies_s: list[float] = []
         self.inside_s: list[float] = []  # the part between the node's receipt and publication
@@ -101,13 +111,9 @@ class Sender:
         # The stamp tells which answer belongs to it.
         sec, nanosec = divmod(round(self._number * 1e9 / self._rate_hz), 1_000_000_000)
         message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
-        self._info.publish(info)
+        self._topics.info.publish(info)
         self._sent_s[sec, nanosec] = time.perf_counter()
-        self._keypoints.publish(message)
-
-    def spin_until(self, end_s: float) -> None:
-        while (left_s := end_s - time.perf_counter()) > 0:
-            self._executor.spin_once(left_s)
+        self._topics.keypoints.publish(message)
 
     def run(self, frames: list[Person2DArray], info: CameraInfo, s: float) -> int:
         """Send for ``s`` seconds and wait for the last answer; how many frames were sent."""
@@ -116,9 +122,9 @@ class Sender:
         self._sent_s.clear()
         begin_s, count = time.perf_counter(), int(s * self._rate_hz)
         for number in range(count):
-            self.spin_until(begin_s + number / self._rate_hz)
+            self._topics.spin_until(begin_s + number / self._rate_hz)
             self.send(frames, info)
-        self.spin_until(time.perf_counter() + 0.5)
+        self._topics.spin_until(time.perf_counter() + 0.5)
         return count
 
     def first_answer_s(self, frames: list[Person2DArray], info: CameraInfo) -> float:
@@ -128,7 +134,7 @@ class Sender:
             if time.perf_counter() > end_s:
                 raise SystemExit(f"no answer from erd_node within {PATIENCE_S} s")
             self.send(frames, info)
-            self.spin_until(time.perf_counter() + 0.02)
+            self._topics.spin_until(time.perf_counter() + 0.02)
         return time.perf_counter()
 
 

@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray, Person3D, Person3DArray
-from keypoint_latency import FRAME_ID, ROOT, NodeUnderTest
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from keypoint_latency import FRAME_ID, ROOT, NodeUnderTest, Topics
 from sensor_msgs.msg import CameraInfo
 
 from erd_ros.report import write_json
@@ -79,16 +78,7 @@ class Watch:
     """Sends what is seen, and watches whether an id ever stands for another person."""
 
     def __init__(self) -> None:
-        self._node = rclpy.create_node("soak")
-        self._keypoints = self._node.create_publisher(
-            Person2DArray, "keypoints", qos_profile_sensor_data
-        )
-        self._info = self._node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
-        self._node.create_subscription(
-            Person3DArray, "/erd_node/people", self._receive, QoSProfile(depth=50)
-        )
-        self._executor = rclpy.executors.SingleThreadedExecutor()
-        self._executor.add_node(self._node)
+        self._topics = Topics("soak", self._receive, depth=50)
         self._asked: dict[tuple[int, int], list[int]] = {}
         self._owner: dict[str, tuple[int, float]] = {}
         self.answers = self.swaps = self.stale = 0
@@ -110,7 +100,7 @@ class Watch:
             self._check(said.id, person)
 
     def _check(self, name: str, person: int) -> None:
-        now_s = time.monotonic()
+        now_s = time.perf_counter()
         before, when_s = self._owner.get(name, (person, now_s))
         self.swaps += before != person and now_s - when_s < _FORGET_S
         self._owner[name] = (person, now_s)
@@ -132,12 +122,11 @@ class Watch:
         self._asked = dict(list(self._asked.items())[:100])
         info = CameraInfo(width=SIZE[0], height=SIZE[1], k=INTRINSICS.ravel().tolist())
         info.header = message.header
-        self._info.publish(info)
-        self._keypoints.publish(message)
+        self._topics.info.publish(info)
+        self._topics.keypoints.publish(message)
 
     def spin_until(self, end_s: float) -> None:
-        while (left_s := end_s - time.monotonic()) > 0:
-            self._executor.spin_once(left_s)
+        self._topics.spin_until(end_s)
 
 
 def jump_s(elapsed_s: float, total_s: float) -> float:
@@ -147,10 +136,10 @@ def jump_s(elapsed_s: float, total_s: float) -> float:
 
 def measure(minutes: float) -> dict:
     node, watch, walkers = NodeUnderTest(""), Watch(), Walkers()
-    begin_s, total_s, frame = time.monotonic(), 60 * minutes, 0
+    begin_s, total_s, frame = time.perf_counter(), 60 * minutes, 0
     resident_mb: list[float] = []
     try:
-        while (elapsed_s := time.monotonic() - begin_s) < total_s:
+        while (elapsed_s := time.perf_counter() - begin_s) < total_s:
             if elapsed_s % 60 > 3:  # the camera stops for three seconds of each minute
                 watch.send(walkers, elapsed_s, 1000 + elapsed_s + jump_s(elapsed_s, total_s))
             frame += 1
