@@ -44,6 +44,14 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def join(domain: int) -> None:
+    """Start rclpy in a domain of this machine alone, in which the node will be started too."""
+    os.environ["ROS_DOMAIN_ID"] = str(domain)
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))
+    rclpy.init()
+
+
 class NodeUnderTest:
     """erd_node in a process of its own."""
 
@@ -222,10 +230,7 @@ def show(figures: dict) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
-    os.environ["ROS_DOMAIN_ID"] = str(arguments.domain)
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))
-    rclpy.init()
+    join(arguments.domain)
     figures = measure(arguments)
     rclpy.try_shutdown()
     show(figures)

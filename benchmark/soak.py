@@ -10,7 +10,6 @@ before, and how the node's memory grew.
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray, Person3D, Person3DArray
-from keypoint_latency import FRAME_ID, ROOT, NodeUnderTest, Topics
+from keypoint_latency import FRAME_ID, NodeUnderTest, Topics, join
 from sensor_msgs.msg import CameraInfo
 
 from erd_ros.report import write_json
@@ -163,10 +162,7 @@ def measure(minutes: float) -> dict:
 
 def main() -> int:
     arguments = parse_arguments()
-    os.environ["ROS_DOMAIN_ID"] = str(arguments.domain)
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))
-    rclpy.init()
+    join(arguments.domain)
     figures = measure(arguments.minutes)
     rclpy.try_shutdown()
     for name, value in figures.items():
