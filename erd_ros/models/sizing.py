@@ -235,5 +235,5 @@ def _near(feet: Rows, information: Tensor, solved: SizeAndDepth) -> Tensor:
         + feet.of_depth.square() * solved.depth_variance
         + 2 * feet.of_size * feet.of_depth * solved.covariance
     )
-    weights: Tensor = 1 / (1 + above.square() / expected)
+    weights: Tensor = 1 / (1 + above.square() / expected).square()
     return weights
