@@ -44,9 +44,14 @@ class StepModel:
         values = self._run(_step_names(self.info.steps), rays, confidence, cues)
         return list(zip(values[0::2], values[1::2], strict=True))
 
-    def size(self, rays: FloatArray, confidence: FloatArray) -> Array | None:
-        """(N,) the persons' sizes without cues, metres; None of a model that does not say."""
-        return self._run(["size"], rays, confidence, None)[0][:, 0] if self.takes_cues else None
+    def size_and_sigma(
+        self, rays: FloatArray, confidence: FloatArray
+    ) -> tuple[Array, Array] | tuple[None, None]:
+        """(N,) sizes without cues and deviations of the distance, metres; None: it does not say."""
+        if not self.takes_cues:
+            return None, None
+        size, sigma = self._run(["size", "sigma"], rays, confidence, None)
+        return size[:, 0], sigma
 
     def _run(
         self, names: list[str], rays: FloatArray, confidence: FloatArray, cues: FloatArray | None

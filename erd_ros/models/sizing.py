@@ -226,7 +226,7 @@ def _column(cues: Tensor, name: str) -> Tensor:
 
 
 def _near(feet: Rows, information: Tensor, solved: SizeAndDepth) -> Tensor:
-    """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone."""
+    """Weights (N, 2) by how far above the ground ankles come to lie: Geman and McClure's."""
     height = feet.of_size * solved.size + feet.of_depth * solved.depth
     above = (height - feet.value).clamp(min=0)
     expected = (
