@@ -20,17 +20,20 @@ _SMALLEST_SPREAD = 1e-12
 def root_line(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     """The roots that fit best, one for each depth, and the depth that fits best of all.
 
-    Returns offset (..., 2), slope (..., 2) and depth (...); arguments of ``solve_root``. At depth
-    z the root is ``(offset + z slope, z)``. Joints s times as large have s times the offset and s
-    times the depth, and the same slope.
+    rays (..., 2, J), joints (..., 3, J) and weights (..., J) as in ``solve_root``, with the joints
+    along the last axis, where arithmetic is fastest.
+
+    Returns offset (..., 2), slope (..., 2) and depth (...). At depth z the root is
+    ``(offset + z slope, z)``. Joints s times as large have s times the offset and s times the
+    depth, and the same slope.
     """
-    right = rays * joints[..., 2:] - joints[..., :2]
-    share = (weights / weights.sum(-1).clip(min=_SMALLEST_SPREAD)[..., None])[..., None]
-    mean, mean_right = (share * rays).sum(-2), (share * right).sum(-2)
-    centred = rays - mean[..., None, :]
+    right = rays * joints[..., 2:, :] - joints[..., :2, :]
+    share = (weights / weights.sum(-1).clip(min=_SMALLEST_SPREAD)[..., None])[..., None, :]
+    mean, mean_right = (share * rays).sum(-1), (share * right).sum(-1)
+    centred = rays - mean[..., None]
     of_joint = share * centred
     spread = (of_joint * centred).sum((-2, -1))
-    covariance = (of_joint * (right - mean_right[..., None, :])).sum((-2, -1))
+    covariance = (of_joint * (right - mean_right[..., None])).sum((-2, -1))
     depth = -covariance / spread.clip(min=_SMALLEST_SPREAD)
     return mean_right, mean, depth
 
@@ -45,7 +48,7 @@ def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     NumPy arrays and torch tensors alike, of any precision: only operations that both have. Without
     weight anywhere, or with one joint alone, nothing determines the depth and it is 0.
     """
-    offset, slope, depth = root_line(rays, joints, weights)
+    offset, slope, depth = root_line(rays.swapaxes(-1, -2), joints.swapaxes(-1, -2), weights)
     across = offset + slope * depth[..., None]
     return across[..., 0], across[..., 1], depth
 

@@ -267,9 +267,8 @@ def _project(joints: Tensor, root: Tensor) -> Tensor:
 
 def _certainty(sized: Sized) -> Tensor:
     """Logarithms (N, 2) of the relative deviations of size and depth, about 1 in magnitude."""
-    size = sized.size_variance.log() / 2 - sized.size.clamp(min=_SMALLEST_DEPTH).log()
-    depth = sized.depth_variance.log() / 2 - sized.root[:, 2].clamp(min=_SMALLEST_DEPTH).log()
-    return torch.stack([size, depth], -1) + 3
+    values = sized.solution.clamp(min=_SMALLEST_DEPTH)
+    return sized.variances.log() / 2 - values.log() + 3
 
 
 def _relative_to_root(joints: Tensor) -> Tensor:

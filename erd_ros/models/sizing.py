@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from erd_ros.cues import ANKLE_HEIGHT, CUES, LEG, SPINE
 from erd_ros.geometry.root import root_line
-from erd_ros.geometry.size import Rows, SizeAndDepth, SizeAndDepthSolver
+from erd_ros.models.size import SizeAndDepth, SizeAndDepthSolver
 from erd_ros.models.view import View
 from erd_ros.skeleton import Skeleton
 
 _COLUMN = {name: index for index, name in enumerate(CUES)}
-_UP = [_COLUMN[name] for name in ("up_x", "up_y", "up_z")]
+_UP = slice(_COLUMN["up_x"], _COLUMN["up_z"] + 1)
+_FEET = 5  # the first of their rows
 # Solved anew this many times with feet that stand too high for the ground counting less.
 _ROUNDS = 2
 # Keeps a size of nonsense, before a network has learned anything, in the finite.
@@ -49,17 +50,59 @@ class Prior:
 
 @dataclass(frozen=True, eq=False)
 class Sized:
-    """A person in metres: root (N, 3) in the view, size (N,), variances (N,) of size and depth.
+    """A person in metres: root (N, 3) in the view, its depth and the size, and how sure they are.
 
+    solution                     (N, 2) size and depth
+    variances                    (N, 2) of both
     own_size, own_size_variance  (N,) what this image measures: no guess, no size that was told
     """
 
     root: Tensor
-    size: Tensor
-    size_variance: Tensor
-    depth_variance: Tensor
+    solution: Tensor
+    variances: Tensor
     own_size: Tensor
     own_size_variance: Tensor
+
+    @property
+    def size(self) -> Tensor:
+        """(N,)."""
+        return self.solution[:, 0]
+
+    @property
+    def size_variance(self) -> Tensor:
+        """(N,)."""
+        return self.variances[:, 0]
+
+    @property
+    def depth_variance(self) -> Tensor:
+        """(N,)."""
+        return self.variances[:, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """Of N persons one row per coordinate: so a runtime goes through all joints at a stretch.
+
+    pose      (N, 3, J) in sizes
+    rays      (N, 2, J)
+    of_size   (N, 3) and ``of_depth`` (N, 3): the root is a sum of both, times size and depth
+    ratio     (N, 1) of depth to size that the keypoints give
+    """
+
+    pose: Tensor
+    rays: Tensor
+    of_size: Tensor
+    of_depth: Tensor
+    ratio: Tensor
+
+    @classmethod
+    def of(cls, view: View, pose: Tensor) -> "_Points":
+        """Of poses (N, J, 3) in the view."""
+        pose, rays = pose.transpose(1, 2), view.rays.transpose(1, 2)
+        offset, slope, ratio = root_line(rays, pose, view.confidence)
+        ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
+        zero, one = _constants(view.confidence)
+        return cls(pose, rays, torch.cat([offset, zero], -1), torch.cat([slope, one], -1), ratio)
 
 
 def no_cues(persons: int, like: Tensor) -> Tensor:
@@ -89,9 +132,12 @@ class Sizing(nn.Module):
     body and the better they fit: its relative deviation is a product of learned powers of these.
     """
 
+    ankles: Tensor
+
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
-        self.ankles = [skeleton.index(f"{side}_{LEG[-1]}") for side in ("left", "right")]
+        ankles = [skeleton.index(f"{side}_{LEG[-1]}") for side in ("left", "right")]
+        self.register_buffer("ankles", torch.tensor(ankles), persistent=False)
         # Of a person all of whom is seen; then the powers of joints, reach and misfit.
         self.log_depth_deviation = nn.Parameter(torch.tensor(-3.5))
         self.powers = nn.Parameter(torch.tensor([-0.5, -1.0, 0.5]))
@@ -99,76 +145,61 @@ class Sizing(nn.Module):
 
     def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
-        offset, slope, ratio = root_line(view.rays, pose, view.confidence)
-        ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
-        zero, one = _constants(cues)
-        of_size = torch.cat([offset, zero], -1)
-        of_depth = torch.cat([slope, one], -1)
-        rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
+        points = _Points.of(view, pose)
+        rows = self._rows(view, points, prior, cues)
         solver = SizeAndDepthSolver(rows)
-        deviation = ratio * self._relative_deviation(view, pose, (of_size, of_depth, ratio))
+        deviation = points.ratio * self._relative_deviation(view, points)
         always, own = self._information(deviation, prior, cues)
+        zero, _ = _constants(cues)
         # Feet are weighed once their distance is known, and anew once their height is.
         solved = solver.solve(torch.cat([always, zero, zero], -1))
-        standing = (view.confidence[:, self.ankles] > 0).to(pose)
-        on_ground = standing * self._of_feet(ratio * solved.size, cues)
+        standing = (view.confidence.index_select(1, self.ankles) > 0).to(pose)
+        on_ground = standing * self._of_feet(points.ratio * solved.solution[:, :1], cues)
         weighed = on_ground
         for _ in range(_ROUNDS):
-            weighed = on_ground * _near(feet, on_ground, solved)
+            weighed = on_ground * _near(rows[..., _FEET:], on_ground, solved)
             solved = solver.solve(torch.cat([always, weighed], -1))
         alone = solver.solve(torch.cat([own, weighed], -1))
-        measured = alone.size_variance < _NOTHING_MEASURED
-        columns = (
-            solved.size, solved.size_variance, solved.depth_variance,
-            torch.where(measured, alone.size, solved.size),
-            torch.where(measured, alone.size_variance, _NOTHING_MEASURED),
-        )  # fmt: skip
-        root = solved.size * of_size + solved.depth * of_depth
-        return Sized(root, *(column.squeeze(-1) for column in columns))
+        solution, variances = solved.solution[:, :2], solved.variances[:, :2]
+        measured = alone.variances[:, 0] < _NOTHING_MEASURED
+        return Sized(
+            root=solution[:, :1] * points.of_size + solution[:, 1:] * points.of_depth,
+            solution=solution,
+            variances=variances,
+            own_size=torch.where(measured, alone.solution[:, 0], solution[:, 0]),
+            own_size_variance=torch.where(measured, alone.variances[:, 0], _NOTHING_MEASURED),
+        )
 
-    def _rows(
-        self,
-        view: View,
-        pose: Tensor,
-        line: tuple[Tensor, Tensor, Tensor],
-        prior: Prior,
-        cues: Tensor,
-    ) -> tuple[Rows, Rows]:
-        """Rows (N, 6): keypoints, the guess, the size, the depth, both ankles; and those alone.
+    def _rows(self, view: View, points: _Points, prior: Prior, cues: Tensor) -> Tensor:
+        """Rows (N, 3, 7): the guess, the depth itself, keypoints, size, depth, both ankles.
 
-        line  ``of_size`` and ``of_depth`` (N, 3) of the root, and the ratio (N, 1) of both
+        The second has no information: it asks for the variance of the depth. The first does for
+        that of the size.
         """
-        of_size, of_depth, ratio = line
         zero, one = _constants(cues)
-        axis = torch.cat([zero, zero, one], -1)
-        seen, up = view.from_camera(torch.stack([axis, cues[:, _UP]], 1)).unbind(1)
-        _, size = _known(cues, "size_variance", "size")
-        _, depth = _known(cues, "depth_variance", "depth")
-        _, camera_height = _known(cues, "camera_height_variance", "camera_height")
-        feet = Rows(
-            (up[:, None] * (pose[:, self.ankles] + of_size[:, None])).sum(-1),
-            (up * of_depth).sum(-1, keepdim=True),
-            ANKLE_HEIGHT - camera_height,
+        up = view.rotation_camera_to_view @ cues[:, _UP, None]
+        axis = view.rotation_camera_to_view[:, :, 2:]
+        ankles = points.pose.index_select(2, self.ankles)
+        towards = torch.cat([points.of_size[..., None], points.of_depth[..., None], ankles], -1)
+        across, along, *_ = (axis * towards).sum(1).split(1, -1)
+        upwards, slope, *heights = (up * towards).sum(1).split(1, -1)
+        (_, size), (_, depth), (_, camera_height) = (
+            _known(cues, f"{name}_variance", name) for name in ("size", "depth", "camera_height")
         )
-        along, across = ((seen * part).sum(-1, keepdim=True) for part in (of_depth, of_size))
-        rows = Rows(
-            torch.cat([-ratio, one, one, across, feet.of_size], -1),
-            torch.cat([one, zero, zero, along, *2 * (feet.of_depth,)], -1),
-            torch.cat([zero, prior.log_size[:, None].exp(), size, depth, *2 * (feet.value,)], -1),
-        )
-        return rows, feet
+        ground = camera_height - ANKLE_HEIGHT
+        of_size = [one, zero, -points.ratio, one, across, *(upwards + one for one in heights)]
+        of_depth = [zero, one, one, zero, along, slope, slope]
+        constant = [-prior.log_size[:, None].exp(), zero, zero, -size, -depth, ground, ground]
+        return torch.cat([*of_size, *of_depth, *constant], -1).unflatten(-1, (3, -1))
 
-    def _relative_deviation(
-        self, view: View, pose: Tensor, line: tuple[Tensor, Tensor, Tensor]
-    ) -> Tensor:
-        """(N, 1) of the depth that the keypoints give; ``line`` as in ``_rows``."""
-        of_size, of_depth, ratio = line
+    def _relative_deviation(self, view: View, points: _Points) -> Tensor:
+        """(N, 1) of the depth that the keypoints give."""
         joints = view.confidence.sum(-1, keepdim=True)
-        share = (view.confidence / joints.clamp(min=_FEWEST))[..., None]
-        points = pose + (of_size + of_depth * ratio)[:, None]
-        offset = points[..., :2] / points[..., 2:].clamp(min=_SMALLEST_RATIO) - view.rays
+        share = (view.confidence / joints.clamp(min=_FEWEST))[:, None]
+        placed = points.pose + (points.of_size + points.of_depth * points.ratio)[..., None]
+        offset = placed[:, :2] / placed[:, 2:].clamp(min=_SMALLEST_RATIO) - points.rays
         misfit = (share * offset.square()).sum((1, 2))[:, None]
-        centred = pose - (share * pose).sum(1, keepdim=True)
+        centred = points.pose - (share * points.pose).sum(-1, keepdim=True)
         reach = (share * centred.square()).sum((1, 2))[:, None]
         squares = [
             (joints / _ALL_JOINTS).square(),
@@ -176,12 +207,12 @@ class Sizing(nn.Module):
             misfit / (_USUAL_MISFIT * view.scale[:, None]).square(),
         ]
         # Bounded before the logarithm: a perfect fit would have an infinite slope.
-        logs = torch.cat([one.clamp(min=_FEWEST**2).log() / 2 for one in squares], -1)
-        log_deviation = self.log_depth_deviation + (logs * self.powers).sum(-1, keepdim=True)
+        logs = torch.cat(squares, -1).clamp(min=_FEWEST**2).log()
+        log_deviation = self.log_depth_deviation + (logs * (self.powers / 2)).sum(-1, keepdim=True)
         return log_deviation.clamp(*_LOG_DEVIATION).exp()
 
     def _information(self, deviation: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
-        """Of all rows (N, 4) but the ankles'; and the same without guess and cue of the size.
+        """Of all rows (N, 5) but the ankles'; and the same without guess and cue of the size.
 
         deviation  (N, 1) of the depth that the keypoints give a person of size one
         """
@@ -192,8 +223,8 @@ class Sizing(nn.Module):
         depth, _ = _known(cues, "depth_variance", "depth")
         nothing, _ = _constants(cues)
         return (
-            torch.cat([keypoints, guessed, size, depth], -1),
-            torch.cat([keypoints, nothing, nothing, depth], -1),
+            torch.cat([guessed, nothing, keypoints, size, depth], -1),
+            torch.cat([nothing, nothing, keypoints, nothing, depth], -1),
         )
 
     def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:
@@ -213,9 +244,9 @@ def _known(cues: Tensor, variance: str, value: str) -> tuple[Tensor, Tensor]:
     return information, torch.where(information > 0, values, 0.0)
 
 
-def _constants(cues: Tensor) -> tuple[Tensor, Tensor]:
-    """Zeros and ones (N, 1): from the cues, for then all steps of an exported graph share them."""
-    column = cues[:, :1]
+def _constants(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Zeros and ones (N, 1): from an input, for then all steps of an exported graph share them."""
+    column = like[:, :1]
     return torch.zeros_like(column), torch.ones_like(column)
 
 
@@ -225,15 +256,12 @@ def _column(cues: Tensor, name: str) -> Tensor:
     return cues[:, index : index + 1]
 
 
-def _near(feet: Rows, information: Tensor, solved: SizeAndDepth) -> Tensor:
-    """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone."""
-    height = feet.of_size * solved.size + feet.of_depth * solved.depth
-    above = (height - feet.value).clamp(min=0)
-    expected = (
-        1 / information.clamp(min=_SMALLEST_INFORMATION)
-        + feet.of_size.square() * solved.size_variance
-        + feet.of_depth.square() * solved.depth_variance
-        + 2 * feet.of_size * feet.of_depth * solved.covariance
-    )
+def _near(feet: Tensor, information: Tensor, solved: SizeAndDepth) -> Tensor:
+    """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone.
+
+    feet  (N, 3, 2) their rows
+    """
+    above = solved.excess(feet).clamp(min=0)
+    expected = 1 / information.clamp(min=_SMALLEST_INFORMATION) + solved.variances[:, _FEET:]
     weights: Tensor = 1 / (1 + above.square() / expected)
     return weights
