@@ -4,10 +4,11 @@ Keypoints alone leave one number open: a person twice as large stands twice as f
 is known (how large people are, how tall this one is, where the ground lies, how far the pelvis is)
 is linear in size and depth, so that all of it together has a closed form of two unknowns.
 
-Rows are one tensor (..., 3, R): ``of_size * size + of_depth * depth + constant = 0`` for each of R,
+Rows are one tensor (N, R, 3): ``of_size * size + of_depth * depth + constant = 0`` for each of R,
 in metres and finite. One by one rows, pairs and unknowns would be so many small operations that a
 runtime spends its time between them; and nothing is picked out by lists of indices, which CUDA
-graphs cannot record.
+graphs cannot record. All tensors keep both axes, of rows and of unknowns; sums go along the last,
+where they are fastest.
 """
 
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ _SMALLEST_DETERMINANT = 1e-12
 class SizeAndDepth:
     """The solution, and how sure it is.
 
-    solution   (..., 3) size and depth, metres, and 1
-    variances  (..., R) of what is left of each row, m^2: of a row (1, 0, ...) that is the variance
+    solution   (N, 1, 3) size and depth, metres, and 1
+    variances  (N, R, 1) of what is left of each row, m^2: of a row (1, 0, ...) that is the variance
                of the size, of (0, 1, ...) that of the depth; such rows may have no information
     """
 
@@ -32,8 +33,8 @@ class SizeAndDepth:
     variances: Tensor
 
     def excess(self, rows: Tensor) -> Tensor:
-        """(..., R) what is left of rows (..., 3, R), the solver's or others, metres."""
-        return (rows * self.solution[..., None]).sum(-2)
+        """(N, R, 1) what is left of rows (N, R, 3), the solver's or others, metres."""
+        return (rows * self.solution).sum(-1, keepdim=True)
 
 
 class SizeAndDepthSolver:
@@ -48,21 +49,24 @@ class SizeAndDepthSolver:
     """
 
     def __init__(self, rows: Tensor) -> None:
-        cross = torch.linalg.cross(rows[..., :, None], rows[..., None, :], dim=-3)
-        determinant = cross[..., 2:, :, :]
+        columns = rows.mT
+        columns = torch.cat([columns, columns[:, :2]], 1)
+        products = columns[:, 1:4, :, None] * columns[:, 2:, None]
+        cross = products - products.mT
+        determinant = cross[:, 2:]
         # Half, for every pair comes twice.
-        self._of_pairs = cross * (determinant / 2)
-        self._squares = (determinant * determinant).squeeze(-3)
+        self._of_pairs = (cross * (determinant / 2)).flatten(2)
+        self._squares = (determinant * determinant).squeeze(1)
 
     def solve(self, information: Tensor) -> SizeAndDepth:
-        """Size and depth under the information (..., R), 1/m^2, of the rows; 0: a row is absent.
+        """Size and depth under the information (N, R, 1), 1/m^2, of the rows; 0: a row is absent.
 
         At least two rows of different directions are needed: ``depth - k size = 0`` from the
         keypoints, and a prior of the size. The result has the precision of what comes in.
         """
-        of_columns = information[..., None, :]
-        both = information[..., None] * of_columns
-        totals = (both[..., None, :, :] * self._of_pairs).sum((-2, -1))
+        across = information.mT
+        both = (information * across).flatten(1)[:, None]
+        totals = (both * self._of_pairs).sum(-1)[:, None]
         inverse = 1 / totals[..., 2:].clamp(min=_SMALLEST_DETERMINANT)
-        variances = (self._squares * of_columns).sum(-1) * inverse
+        variances = (self._squares * across).sum(-1, keepdim=True) * inverse
         return SizeAndDepth(totals * inverse, variances)

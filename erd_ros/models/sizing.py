@@ -85,8 +85,8 @@ class _Points:
 
     pose      (N, 3, J) in sizes
     rays      (N, 2, J)
-    of_size   (N, 3) and ``of_depth`` (N, 3): the root is a sum of both, times size and depth
-    ratio     (N, 1) of depth to size that the keypoints give
+    of_size   (N, 3, 1) and ``of_depth`` (N, 3, 1): the root is size and depth times these
+    ratio     (N, 1, 1) of depth to size that the keypoints give
     """
 
     pose: Tensor
@@ -98,11 +98,11 @@ class _Points:
     @classmethod
     def of(cls, view: View, pose: Tensor) -> "_Points":
         """Of poses (N, J, 3) in the view."""
-        pose, rays = pose.transpose(1, 2), view.rays.transpose(1, 2)
+        pose, rays = pose.mT, view.rays.mT
         offset, slope, ratio = root_line(rays, pose, view.confidence)
-        ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
-        zero, one = _constants(view.confidence)
-        return cls(pose, rays, torch.cat([offset, zero], -1), torch.cat([slope, one], -1), ratio)
+        zero, one = _constants(view.confidence[:, None])
+        of_size, of_depth = torch.cat([offset, zero], 1), torch.cat([slope, one], 1)
+        return cls(pose, rays, of_size, of_depth, ratio.clamp(min=_SMALLEST_RATIO))
 
 
 def no_cues(persons: int, like: Tensor) -> Tensor:
@@ -125,6 +125,40 @@ def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
     return length(*SPINE) + (legs[0] + legs[1]) / 2
 
 
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """The cues, each (N, 1, 1) but ``up`` (N, 3, 1); information and value are 0 where absent.
+
+    of_size, of_depth  information, 1/m^2, of size and depth
+    """
+
+    size: Tensor
+    depth: Tensor
+    camera_height: Tensor
+    of_size: Tensor
+    of_depth: Tensor
+    height_variance: Tensor
+    tilt_variance: Tensor
+    up: Tensor
+
+    @classmethod
+    def of(cls, cues: Tensor) -> "_Told":
+        """Of rows (N, C)."""
+        cues = cues[:, None]
+
+        def column(name: str) -> Tensor:
+            return cues[..., _COLUMN[name] : _COLUMN[name] + 1]
+
+        def known(name: str) -> tuple[Tensor, Tensor]:
+            information = 1 / column(f"{name}_variance")
+            return torch.where(information > 0, column(name), 0.0), information
+
+        (size, of_size), (depth, of_depth) = known("size"), known("depth")
+        (height, _), variance = known("camera_height"), column("camera_height_variance")
+        tilt = column("tilt_variance")
+        return cls(size, depth, height, of_size, of_depth, variance, tilt, cues[..., _UP].mT)
+
+
 class Sizing(nn.Module):
     """Solves size and depth of poses; what it learns is how far its own rows can be trusted.
 
@@ -145,121 +179,107 @@ class Sizing(nn.Module):
 
     def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
-        points = _Points.of(view, pose)
-        rows = self._rows(view, points, prior, cues)
+        points, told = _Points.of(view, pose), _Told.of(cues)
+        rows = self._rows(view, points, prior, told)
         solver = SizeAndDepthSolver(rows)
-        deviation = points.ratio * self._relative_deviation(view, points)
-        always, own = self._information(deviation, prior, cues)
-        zero, _ = _constants(cues)
+        always, own = self._information(self._deviation(view, points), prior, told)
+        zero, _ = _constants(view.confidence[:, None])
         # Feet are weighed once their distance is known, and anew once their height is.
-        solved = solver.solve(torch.cat([always, zero, zero], -1))
-        standing = (view.confidence.index_select(1, self.ankles) > 0).to(pose)
-        on_ground = standing * self._of_feet(points.ratio * solved.solution[:, :1], cues)
+        solved = solver.solve(torch.cat([always, zero, zero], 1))
+        standing = (view.confidence.index_select(1, self.ankles) > 0).to(pose)[..., None]
+        on_ground = standing * self._of_feet(points.ratio * solved.solution[..., :1], told)
         weighed = on_ground
         for _ in range(_ROUNDS):
-            weighed = on_ground * _near(rows[..., _FEET:], on_ground, solved)
-            solved = solver.solve(torch.cat([always, weighed], -1))
-        alone = solver.solve(torch.cat([own, weighed], -1))
-        solution, variances = solved.solution[:, :2], solved.variances[:, :2]
-        measured = alone.variances[:, 0] < _NOTHING_MEASURED
+            weighed = on_ground * _near(rows[:, _FEET:], on_ground, solved)
+            solved = solver.solve(torch.cat([always, weighed], 1))
+        alone = solver.solve(torch.cat([own, weighed], 1))
+        solution, variances = solved.solution[..., :2], solved.variances[:, :2]
+        own_size, own_variance = alone.solution[:, 0, 0], alone.variances[:, 0, 0]
+        measured = own_variance < _NOTHING_MEASURED
         return Sized(
-            root=solution[:, :1] * points.of_size + solution[:, 1:] * points.of_depth,
-            solution=solution,
-            variances=variances,
-            own_size=torch.where(measured, alone.solution[:, 0], solution[:, 0]),
-            own_size_variance=torch.where(measured, alone.variances[:, 0], _NOTHING_MEASURED),
+            root=(solution[..., :1] * points.of_size + solution[..., 1:] * points.of_depth)[..., 0],
+            solution=solution[:, 0],
+            variances=variances[..., 0],
+            own_size=torch.where(measured, own_size, solution[:, 0, 0]),
+            own_size_variance=torch.where(measured, own_variance, _NOTHING_MEASURED),
         )
 
-    def _rows(self, view: View, points: _Points, prior: Prior, cues: Tensor) -> Tensor:
-        """Rows (N, 3, 7): the guess, the depth itself, keypoints, size, depth, both ankles.
+    def _rows(self, view: View, points: _Points, prior: Prior, told: _Told) -> Tensor:
+        """Rows (N, 7, 3): the guess, the depth itself, keypoints, size, depth, both ankles.
 
         The second has no information: it asks for the variance of the depth. The first does for
         that of the size.
         """
-        zero, one = _constants(cues)
-        up = view.rotation_camera_to_view @ cues[:, _UP, None]
-        axis = view.rotation_camera_to_view[:, :, 2:]
+        zero, one = _constants(view.confidence[:, None])
+        axis, up = view.rotation_camera_to_view[..., 2:], view.rotation_camera_to_view @ told.up
         ankles = points.pose.index_select(2, self.ankles)
-        towards = torch.cat([points.of_size[..., None], points.of_depth[..., None], ankles], -1)
-        across, along, *_ = (axis * towards).sum(1).split(1, -1)
-        upwards, slope, *heights = (up * towards).sum(1).split(1, -1)
-        (_, size), (_, depth), (_, camera_height) = (
-            _known(cues, f"{name}_variance", name) for name in ("size", "depth", "camera_height")
-        )
-        ground = camera_height - ANKLE_HEIGHT
-        of_size = [one, zero, -points.ratio, one, across, *(upwards + one for one in heights)]
-        of_depth = [zero, one, one, zero, along, slope, slope]
-        constant = [-prior.log_size[:, None].exp(), zero, zero, -size, -depth, ground, ground]
-        return torch.cat([*of_size, *of_depth, *constant], -1).unflatten(-1, (3, -1))
+        towards = torch.cat([points.of_size, points.of_depth, ankles], -1).mT
+        ahead, upwards = ((one.mT * towards).sum(-1, keepdim=True) for one in (axis, up))
+        across, along = ahead[:, :1], ahead[:, 1:2]
+        left, right = (upwards[:, ankle] + upwards[:, :1] for ankle in (slice(2, 3), slice(3, 4)))
+        slope, ground = upwards[:, 1:2], told.camera_height - ANKLE_HEIGHT
+        guess = prior.log_size[:, None, None].exp()
+        rows = [
+            one, zero, -guess,
+            zero, one, zero,
+            points.ratio, -one, zero,
+            one, zero, -told.size,
+            across, along, -told.depth,
+            left, slope, ground,
+            right, slope, ground,
+        ]  # fmt: skip
+        return torch.cat(rows, 1).reshape(-1, 7, 3)
 
-    def _relative_deviation(self, view: View, points: _Points) -> Tensor:
-        """(N, 1) of the depth that the keypoints give."""
+    def _deviation(self, view: View, points: _Points) -> Tensor:
+        """(N, 1, 1) of the depth that the keypoints give a person of size one."""
         joints = view.confidence.sum(-1, keepdim=True)
         share = (view.confidence / joints.clamp(min=_FEWEST))[:, None]
-        placed = points.pose + (points.of_size + points.of_depth * points.ratio)[..., None]
+        placed = points.pose + (points.of_size + points.of_depth * points.ratio)
         offset = placed[:, :2] / placed[:, 2:].clamp(min=_SMALLEST_RATIO) - points.rays
-        misfit = (share * offset.square()).sum((1, 2))[:, None]
+        misfit = (share * offset.square()).sum((1, 2), keepdim=True)
         centred = points.pose - (share * points.pose).sum(-1, keepdim=True)
-        reach = (share * centred.square()).sum((1, 2))[:, None]
+        reach = (share * centred.square()).sum((1, 2), keepdim=True)
         squares = [
-            (joints / _ALL_JOINTS).square(),
+            (joints / _ALL_JOINTS).square()[:, None],
             reach / _WHOLE_REACH**2,
-            misfit / (_USUAL_MISFIT * view.scale[:, None]).square(),
+            misfit / (_USUAL_MISFIT * view.scale[:, None, None]).square(),
         ]
         # Bounded before the logarithm: a perfect fit would have an infinite slope.
         logs = torch.cat(squares, -1).clamp(min=_FEWEST**2).log()
         log_deviation = self.log_depth_deviation + (logs * (self.powers / 2)).sum(-1, keepdim=True)
-        return log_deviation.clamp(*_LOG_DEVIATION).exp()
+        return points.ratio * log_deviation.clamp(*_LOG_DEVIATION).exp()
 
-    def _information(self, deviation: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
-        """Of all rows (N, 5) but the ankles'; and the same without guess and cue of the size.
-
-        deviation  (N, 1) of the depth that the keypoints give a person of size one
-        """
-        guess = prior.log_size[:, None].exp()
+    def _information(self, deviation: Tensor, prior: Prior, told: _Told) -> tuple[Tensor, Tensor]:
+        """Of all rows (N, 5, 1) but the ankles'; and the same without guess and cue of the size."""
+        guess = prior.log_size[:, None, None].exp()
         keypoints = 1 / (deviation * guess).square()
-        guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
-        size, _ = _known(cues, "size_variance", "size")
-        depth, _ = _known(cues, "depth_variance", "depth")
-        nothing, _ = _constants(cues)
+        guessed = 1 / (prior.log_deviation[:, None, None].exp() * guess).square()
+        nothing, _ = _constants(keypoints)
         return (
-            torch.cat([guessed, nothing, keypoints, size, depth], -1),
-            torch.cat([nothing, nothing, keypoints, nothing, depth], -1),
+            torch.cat([guessed, nothing, keypoints, told.of_size, told.of_depth], 1),
+            torch.cat([nothing, nothing, keypoints, nothing, told.of_depth], 1),
         )
 
-    def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:
-        """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance."""
-        height = _column(cues, "camera_height_variance")
+    def _of_feet(self, distance: Tensor, told: _Told) -> Tensor:
+        """Information (N, 1, 1) of an ankle's height; a tilt errs as much as the person is far."""
         variance = (
             (2 * self.log_ankle_deviation).exp()
-            + height
-            + _column(cues, "tilt_variance") * distance.square()
+            + told.height_variance
+            + told.tilt_variance * distance.square()
         )
-        return torch.where(1 / height > 0, 1 / variance, 0.0)
-
-
-def _known(cues: Tensor, variance: str, value: str) -> tuple[Tensor, Tensor]:
-    """Information and value (N, 1) of a cue, 0 and 0 where it is absent."""
-    information, values = 1 / _column(cues, variance), _column(cues, value)
-    return information, torch.where(information > 0, values, 0.0)
+        return torch.where(1 / told.height_variance > 0, 1 / variance, 0.0)
 
 
 def _constants(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Zeros and ones (N, 1): from an input, for then all steps of an exported graph share them."""
-    column = like[:, :1]
+    """Zeros and ones (N, 1, 1): from an input, so that all steps of an exported graph share them."""
+    column = like[..., :1]
     return torch.zeros_like(column), torch.ones_like(column)
 
 
-def _column(cues: Tensor, name: str) -> Tensor:
-    """(N, 1)."""
-    index = _COLUMN[name]
-    return cues[:, index : index + 1]
-
-
 def _near(feet: Tensor, information: Tensor, solved: SizeAndDepth) -> Tensor:
-    """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone.
+    """Weights (N, 2, 1) by how far above the ground ankles come to lie: Cauchy's, upwards alone.
 
-    feet  (N, 3, 2) their rows
+    feet  (N, 2, 3) their rows
     """
     above = solved.excess(feet).clamp(min=0)
     expected = 1 / information.clamp(min=_SMALLEST_INFORMATION) + solved.variances[:, _FEET:]
