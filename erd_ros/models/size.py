@@ -4,11 +4,10 @@ Keypoints alone leave one number open: a person twice as large stands twice as f
 is known (how large people are, how tall this one is, where the ground lies, how far the pelvis is)
 is linear in size and depth, so that all of it together has a closed form of two unknowns.
 
-Rows are one tensor (N, R, 3): ``of_size * size + of_depth * depth + constant = 0`` for each of R,
+Rows are one tensor (N, 3, R): ``of_size * size + of_depth * depth + constant = 0`` for each of R,
 in metres and finite. One by one rows, pairs and unknowns would be so many small operations that a
 runtime spends its time between them; and nothing is picked out by lists of indices, which CUDA
-graphs cannot record. All tensors keep both axes, of rows and of unknowns; sums go along the last,
-where they are fastest.
+graphs cannot record. Sums go along the last axis, where they are fastest.
 """
 
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ class SizeAndDepth:
     """The solution, and how sure it is.
 
     solution   (N, 1, 3) size and depth, metres, and 1
-    variances  (N, R, 1) of what is left of each row, m^2: of a row (1, 0, ...) that is the variance
+    variances  (N, R) of what is left of each row, m^2: of a row (1, 0, ...) that is the variance
                of the size, of (0, 1, ...) that of the depth; such rows may have no information
     """
 
@@ -33,8 +32,8 @@ class SizeAndDepth:
     variances: Tensor
 
     def excess(self, rows: Tensor) -> Tensor:
-        """(N, R, 1) what is left of rows (N, R, 3), the solver's or others, metres."""
-        return (rows * self.solution).sum(-1, keepdim=True)
+        """(N, R) what is left of rows (N, 3, R), the solver's or others, metres."""
+        return (rows.mT * self.solution).sum(-1)
 
 
 class SizeAndDepthSolver:
@@ -49,9 +48,8 @@ class SizeAndDepthSolver:
     """
 
     def __init__(self, rows: Tensor) -> None:
-        columns = rows.mT
-        columns = torch.cat([columns, columns[:, :2]], 1)
-        products = columns[:, 1:4, :, None] * columns[:, 2:, None]
+        cyclic = torch.cat([rows, rows[:, :2]], 1)
+        products = cyclic[:, 1:4, :, None] * cyclic[:, 2:, None]
         cross = products - products.mT
         determinant = cross[:, 2:]
         # Half, for every pair comes twice.
@@ -59,14 +57,14 @@ class SizeAndDepthSolver:
         self._squares = (determinant * determinant).squeeze(1)
 
     def solve(self, information: Tensor) -> SizeAndDepth:
-        """Size and depth under the information (N, R, 1), 1/m^2, of the rows; 0: a row is absent.
+        """Size and depth under the information (N, R), 1/m^2, of the rows; 0: a row is absent.
 
         At least two rows of different directions are needed: ``depth - k size = 0`` from the
         keypoints, and a prior of the size. The result has the precision of what comes in.
         """
-        across = information.mT
-        both = (information * across).flatten(1)[:, None]
-        totals = (both * self._of_pairs).sum(-1)[:, None]
-        inverse = 1 / totals[..., 2:].clamp(min=_SMALLEST_DETERMINANT)
-        variances = (self._squares * across).sum(-1, keepdim=True) * inverse
-        return SizeAndDepth(totals * inverse, variances)
+        across = information[:, None]
+        both = (information[..., None] * across).reshape(-1, 1, information.shape[1] ** 2)
+        totals = (both * self._of_pairs).sum(-1)
+        total = totals[:, 2:].clamp(min=_SMALLEST_DETERMINANT)
+        variances = (self._squares * across).sum(-1) / total
+        return SizeAndDepth((totals / total)[:, None], variances)

@@ -127,7 +127,7 @@ def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Told:
-    """The cues, each (N, 1, 1) but ``up`` (N, 3, 1); information and value are 0 where absent.
+    """The cues, each (N, 1) but ``up`` (N, 3, 1); information and value are 0 where absent.
 
     of_size, of_depth  information, 1/m^2, of size and depth
     """
@@ -144,10 +144,9 @@ class _Told:
     @classmethod
     def of(cls, cues: Tensor) -> "_Told":
         """Of rows (N, C)."""
-        cues = cues[:, None]
 
         def column(name: str) -> Tensor:
-            return cues[..., _COLUMN[name] : _COLUMN[name] + 1]
+            return cues[:, _COLUMN[name] : _COLUMN[name] + 1]
 
         def known(name: str) -> tuple[Tensor, Tensor]:
             information = 1 / column(f"{name}_variance")
@@ -156,7 +155,7 @@ class _Told:
         (size, of_size), (depth, of_depth) = known("size"), known("depth")
         (height, _), variance = known("camera_height"), column("camera_height_variance")
         tilt = column("tilt_variance")
-        return cls(size, depth, height, of_size, of_depth, variance, tilt, cues[..., _UP].mT)
+        return cls(size, depth, height, of_size, of_depth, variance, tilt, cues[:, _UP, None])
 
 
 class Sizing(nn.Module):
@@ -183,105 +182,100 @@ class Sizing(nn.Module):
         rows = self._rows(view, points, prior, told)
         solver = SizeAndDepthSolver(rows)
         always, own = self._information(self._deviation(view, points), prior, told)
-        zero, _ = _constants(view.confidence[:, None])
+        zero, _ = _constants(view.confidence)
         # Feet are weighed once their distance is known, and anew once their height is.
-        solved = solver.solve(torch.cat([always, zero, zero], 1))
-        standing = (view.confidence.index_select(1, self.ankles) > 0).to(pose)[..., None]
-        on_ground = standing * self._of_feet(points.ratio * solved.solution[..., :1], told)
+        solved = solver.solve(torch.cat([*always, zero, zero], -1))
+        standing = (view.confidence.index_select(1, self.ankles) > 0).to(pose)
+        distance = points.ratio[:, 0] * solved.solution[:, 0, :1]
+        on_ground = standing * self._of_feet(distance, told)
         weighed = on_ground
         for _ in range(_ROUNDS):
-            weighed = on_ground * _near(rows[:, _FEET:], on_ground, solved)
-            solved = solver.solve(torch.cat([always, weighed], 1))
-        alone = solver.solve(torch.cat([own, weighed], 1))
-        solution, variances = solved.solution[..., :2], solved.variances[:, :2]
-        own_size, own_variance = alone.solution[:, 0, 0], alone.variances[:, 0, 0]
+            weighed = on_ground * _near(rows[..., _FEET:], on_ground, solved)
+            solved = solver.solve(torch.cat([*always, weighed], -1))
+        alone = solver.solve(torch.cat([*own, weighed], -1))
+        size, depth = solved.solution[..., :1], solved.solution[..., 1:2]
+        own_size, own_variance = alone.solution[:, 0, 0], alone.variances[:, 0]
         measured = own_variance < _NOTHING_MEASURED
         return Sized(
-            root=(solution[..., :1] * points.of_size + solution[..., 1:] * points.of_depth)[..., 0],
-            solution=solution[:, 0],
-            variances=variances[..., 0],
-            own_size=torch.where(measured, own_size, solution[:, 0, 0]),
+            root=(size * points.of_size + depth * points.of_depth).squeeze(-1),
+            solution=solved.solution[:, 0, :2],
+            variances=solved.variances[:, :2],
+            own_size=torch.where(measured, own_size, size[:, 0, 0]),
             own_size_variance=torch.where(measured, own_variance, _NOTHING_MEASURED),
         )
 
     def _rows(self, view: View, points: _Points, prior: Prior, told: _Told) -> Tensor:
-        """Rows (N, 7, 3): the guess, the depth itself, keypoints, size, depth, both ankles.
+        """Rows (N, 3, 7): the guess, the depth itself, keypoints, size, depth, both ankles.
 
         The second has no information: it asks for the variance of the depth. The first does for
         that of the size.
         """
         zero, one = _constants(view.confidence[:, None])
         axis, up = view.rotation_camera_to_view[..., 2:], view.rotation_camera_to_view @ told.up
-        ankles = points.pose.index_select(2, self.ankles)
-        towards = torch.cat([points.of_size, points.of_depth, ankles], -1).mT
-        ahead, upwards = ((one.mT * towards).sum(-1, keepdim=True) for one in (axis, up))
-        across, along = ahead[:, :1], ahead[:, 1:2]
-        left, right = (upwards[:, ankle] + upwards[:, :1] for ankle in (slice(2, 3), slice(3, 4)))
-        slope, ground = upwards[:, 1:2], told.camera_height - ANKLE_HEIGHT
+        ankles = points.pose.index_select(2, self.ankles) + points.of_size
+        across, along = axis.mT @ points.of_size, axis.mT @ points.of_depth
+        heights, slope = up.mT @ ankles, up.mT @ points.of_depth
+        ground = (told.camera_height - ANKLE_HEIGHT)[:, None]
         guess = prior.log_size[:, None, None].exp()
-        rows = [
-            one, zero, -guess,
-            zero, one, zero,
-            points.ratio, -one, zero,
-            one, zero, -told.size,
-            across, along, -told.depth,
-            left, slope, ground,
-            right, slope, ground,
-        ]  # fmt: skip
-        return torch.cat(rows, 1).reshape(-1, 7, 3)
+        told_size, told_depth = told.size[:, None], told.depth[:, None]
+        of_size = torch.cat([one, zero, points.ratio, one, across, heights], -1)
+        of_depth = torch.cat([zero, one, -one, zero, along, slope, slope], -1)
+        constant = torch.cat([-guess, zero, zero, -told_size, -told_depth, ground, ground], -1)
+        return torch.cat([of_size, of_depth, constant], 1)
 
     def _deviation(self, view: View, points: _Points) -> Tensor:
-        """(N, 1, 1) of the depth that the keypoints give a person of size one."""
+        """(N, 1) of the depth that the keypoints give a person of size one."""
         joints = view.confidence.sum(-1, keepdim=True)
         share = (view.confidence / joints.clamp(min=_FEWEST))[:, None]
         placed = points.pose + (points.of_size + points.of_depth * points.ratio)
         offset = placed[:, :2] / placed[:, 2:].clamp(min=_SMALLEST_RATIO) - points.rays
-        misfit = (share * offset.square()).sum((1, 2), keepdim=True)
+        misfit = (share * offset.square()).sum((1, 2))
         centred = points.pose - (share * points.pose).sum(-1, keepdim=True)
-        reach = (share * centred.square()).sum((1, 2), keepdim=True)
+        reach = (share * centred.square()).sum((1, 2))
         squares = [
-            (joints / _ALL_JOINTS).square()[:, None],
-            reach / _WHOLE_REACH**2,
-            misfit / (_USUAL_MISFIT * view.scale[:, None, None]).square(),
+            (joints / _ALL_JOINTS).square(),
+            reach[:, None] / _WHOLE_REACH**2,
+            (misfit / (_USUAL_MISFIT * view.scale).square())[:, None],
         ]
         # Bounded before the logarithm: a perfect fit would have an infinite slope.
         logs = torch.cat(squares, -1).clamp(min=_FEWEST**2).log()
-        log_deviation = self.log_depth_deviation + (logs * (self.powers / 2)).sum(-1, keepdim=True)
-        return points.ratio * log_deviation.clamp(*_LOG_DEVIATION).exp()
+        log_deviation = self.log_depth_deviation + logs @ (self.powers[:, None] / 2)
+        return points.ratio[:, 0] * log_deviation.clamp(*_LOG_DEVIATION).exp()
 
-    def _information(self, deviation: Tensor, prior: Prior, told: _Told) -> tuple[Tensor, Tensor]:
-        """Of all rows (N, 5, 1) but the ankles'; and the same without guess and cue of the size."""
-        guess = prior.log_size[:, None, None].exp()
+    def _information(
+        self, deviation: Tensor, prior: Prior, told: _Told
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Of all rows but the ankles', each (N, 1); the same without guess and cue of the size."""
+        guess = prior.log_size[:, None].exp()
         keypoints = 1 / (deviation * guess).square()
-        guessed = 1 / (prior.log_deviation[:, None, None].exp() * guess).square()
-        nothing, _ = _constants(keypoints)
+        guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
+        zero = torch.zeros_like(guess)
         return (
-            torch.cat([guessed, nothing, keypoints, told.of_size, told.of_depth], 1),
-            torch.cat([nothing, nothing, keypoints, nothing, told.of_depth], 1),
+            [guessed, zero, keypoints, told.of_size, told.of_depth],
+            [zero, zero, keypoints, zero, told.of_depth],
         )
 
     def _of_feet(self, distance: Tensor, told: _Told) -> Tensor:
-        """Information (N, 1, 1) of an ankle's height; a tilt errs as much as the person is far."""
-        variance = (
-            (2 * self.log_ankle_deviation).exp()
-            + told.height_variance
-            + told.tilt_variance * distance.square()
-        )
-        return torch.where(1 / told.height_variance > 0, 1 / variance, 0.0)
+        """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance.
+
+        None where the height above the ground is not known: its variance is infinite.
+        """
+        own = (2 * self.log_ankle_deviation).exp()
+        return 1 / (own + told.height_variance + told.tilt_variance * distance.square())
 
 
 def _constants(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Zeros and ones (N, 1, 1): from an input, so that all steps of an exported graph share them."""
+    """Zeros and ones (..., 1): from an input, so that all steps of an exported graph share them."""
     column = like[..., :1]
     return torch.zeros_like(column), torch.ones_like(column)
 
 
 def _near(feet: Tensor, information: Tensor, solved: SizeAndDepth) -> Tensor:
-    """Weights (N, 2, 1) by how far above the ground ankles come to lie: Cauchy's, upwards alone.
+    """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone.
 
-    feet  (N, 2, 3) their rows
+    feet  (N, 3, 2) their rows
     """
     above = solved.excess(feet).clamp(min=0)
     expected = 1 / information.clamp(min=_SMALLEST_INFORMATION) + solved.variances[:, _FEET:]
-    weights: Tensor = 1 / (1 + above.square() / expected)
+    weights: Tensor = expected / (expected + above.square())
     return weights
