@@ -237,7 +237,7 @@ class ErdModel(nn.Module):
         """A pose in sizes brought to metres, and its root."""
         cues = no_cues(pose.shape[0], pose) if cues is None else cues
         sized = self.sizings[step](view, pose, lifted.prior, cues)
-        return Estimate((sized.size[:, None, None] * pose.mT).mT, sized.root, sized)
+        return Estimate(sized.joints, sized.root, sized)
 
 
 def what_is_sure(estimate: Estimate, rays: Tensor, confidence: Tensor) -> tuple[Tensor, ...]:

@@ -50,13 +50,14 @@ class Prior:
 
 @dataclass(frozen=True, eq=False)
 class Sized:
-    """A person in metres: root (N, 3) in the view, its depth and the size, and how sure they are.
+    """A person in metres: joints (N, J, 3) and root (N, 3) in the view, and how sure they are.
 
     solution                     (N, 2) size and depth
     variances                    (N, 2) of both
     own_size, own_size_variance  (N,) what this image measures: no guess, no size that was told
     """
 
+    joints: Tensor
     root: Tensor
     solution: Tensor
     variances: Tensor
@@ -197,6 +198,7 @@ class Sizing(nn.Module):
         own_size, own_variance = alone.solution[:, 0, 0], alone.variances[:, 0]
         measured = own_variance < _NOTHING_MEASURED
         return Sized(
+            joints=(size * points.pose).mT,
             root=(size * points.of_size + depth * points.of_depth).squeeze(-1),
             solution=solved.solution[:, 0, :2],
             variances=solved.variances[:, :2],
