@@ -28,9 +28,7 @@ class FlatLcn(nn.Module):
         assert isinstance(last, LocallyConnected)
         self.channels = channels
         self.outputs = last.outputs
-        self.first = nn.Linear(0, 0)
-        self.first.weight = nn.Parameter(_context_once(first, channels))
-        self.first.bias = first.bias
+        self.first = _Dense(_context_once(first, channels), first.bias)
         self.hidden = nn.Sequential(*hidden)
         self.last = _by_coordinate(last.dense(), last.bias, last.outputs)
         for part in self.hidden.modules():
@@ -48,15 +46,28 @@ class FlatLcn(nn.Module):
 class FlatRegressor(nn.Module):
     """The same function as a residual regressor."""
 
-    def __init__(self, regressor: ResidualRegressor) -> None:
+    def __init__(self, regressor: nn.Module) -> None:
         super().__init__()
+        assert isinstance(regressor, ResidualRegressor)
         *layers, last = regressor.network
         assert isinstance(last, nn.Linear)
         self.network = nn.Sequential(*layers, _by_coordinate(last.weight, last.bias, 3))
 
     def forward(self, features: Tensor) -> Tensor:
         """Increment (N, J, 3) of features (N, F)."""
-        return _unflattened(self.network(features), 3)
+        increment: Tensor = self.network(features)
+        return _unflattened(increment, 3)
+
+
+class _Dense(nn.Module):
+    """A linear layer of given numbers."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.linear(features, self.weight, self.bias)
 
 
 class _Flat(nn.Module):
@@ -72,19 +83,17 @@ class _Flat(nn.Module):
 
 def _context_once(layer: LocallyConnected, channels: int) -> Tensor:
     """(J outputs, channels J + C) of the first layer's matrix, whose joints each have a context."""
-    matrix = layer.dense().unflatten(1, (layer.joints, layer.inputs))
+    matrix = layer.dense().reshape(-1, layer.joints, layer.inputs)
     of_joints = matrix[..., :channels].mT.flatten(1)
     return torch.cat([of_joints, matrix[..., channels:].sum(1)], -1)
 
 
-def _by_coordinate(weight: Tensor, bias: Tensor, outputs: int) -> nn.Linear:
+def _by_coordinate(weight: Tensor, bias: Tensor, outputs: int) -> "_Dense":
     """A layer with the rows (J, outputs) in the order (outputs, J)."""
-    layer = nn.Linear(0, 0)
     order = torch.arange(len(bias)).reshape(-1, outputs).T.flatten()
-    layer.weight, layer.bias = nn.Parameter(weight[order]), nn.Parameter(bias[order])
-    return layer
+    return _Dense(weight[order], bias[order])
 
 
 def _unflattened(values: Tensor, outputs: int) -> Tensor:
     """(N, J, outputs) of (N, outputs J)."""
-    return values.unflatten(-1, (outputs, -1)).mT
+    return values.reshape(-1, outputs, values.shape[1] // outputs).mT
