@@ -171,7 +171,7 @@ def test_command_writes_figures_page_and_plot(tiny, tmp_path, capsys):
     assert "| persons | backend | p50, ms |" in text
     assert "not on this machine:\n\n- tensorrt, cuda: TensorRT cannot be imported" in text
     assert main(["bench", str(tiny), "--beside", "half"]) == 1
-    assert "expected NAME=FILE.onnx" in capsys.readouterr().err
+    assert "expected NAME=FILE" in capsys.readouterr().err
 
 
 def test_a_launch_and_a_peer_have_their_place_on_the_page(tmp_path):
