@@ -308,4 +308,4 @@ def test_command_refuses(model_file, data, capsys):
     assert main([*words, "--protocol", "robot", "--by", "joint"]) == 1
     assert "--by goes with --protocol studio, not with robot" in capsys.readouterr().err
     assert main([*words, "--protocol", "robot", "--beside", "x.onnx"]) == 1
-    assert "--beside has 'x.onnx', expected NAME=FILE.onnx" in capsys.readouterr().err
+    assert "--beside has 'x.onnx', expected NAME=FILE" in capsys.readouterr().err

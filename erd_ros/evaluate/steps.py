@@ -1,5 +1,6 @@
 """Every step's estimate from the ONNX file that ships, run by ONNX Runtime."""
 
+import base64
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from erd_ros.artifact import Artifact
+from erd_ros.artifact import STEPS_KEY, Artifact
 from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.metrics import Array
 from erd_ros.pose import FloatArray
@@ -74,13 +75,18 @@ def load_steps(path: Path) -> StepModel:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's errors share no public base
         raise ArtifactError(f"{path} is not an ONNX file: {error}; copy it again") from error
-    info = Artifact.from_metadata({one.key: one.value for one in model.metadata_props}, str(path))
-    described = {value.name: value for value in model.graph.value_info}
+    metadata = {one.key: one.value for one in model.metadata_props}
+    info = Artifact.from_metadata(metadata, str(path))
+    steps = onnx.GraphProto.FromString(base64.b64decode(metadata.get(STEPS_KEY, "")))
+    # Files of before there was such a graph have these values in their own.
+    described = {value.name: value for value in (*model.graph.value_info, *steps.output)}
     absent = [name for name in _step_names(info.steps) if name not in described]
     if absent:
         raise ArtifactError(
             f"{path}: its graph has no value '{absent[0]}'; export it again with `erd export`"
         )
+    model.graph.node.extend(steps.node)
+    model.graph.initializer.extend(steps.initializer)
     model.graph.output.extend(described[name] for name in _step_names(info.steps))
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
