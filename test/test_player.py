@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from erd_ros.msg import Person2DArray
-from rclpy.serialization import serialize_message
 from rclpy.time import Time
+from ros_bags import RECORDED_NS, STEP_NS, write_bag
 from ros_harness import NodeProcess, RosBench
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from erd_ros.demo.bag import bag_topics
@@ -22,8 +22,6 @@ from erd_ros.synthetic import SyntheticConfig, robot_camera, synthesise
 
 SIZE = (64, 48)
 FRAMES = 12
-RECORDED_NS = 1_600_000_000_000_000_000
-STEP_NS = 50_000_000
 
 
 def nanoseconds(message) -> int:
@@ -49,20 +47,6 @@ def video(tmp_path_factory):
     for image in flat_images():
         writer.write(image)
     writer.release()
-    return path
-
-
-def write_bag(path, topics, storage=StoragePlugin.SQLITE3):
-    """A bag of {topic: messages}; the n-th of each was recorded and stamped at the n-th step."""
-    with Writer(path, version=9, storage_plugin=storage) as writer:
-        for topic, messages in topics.items():
-            kind = type(messages[0])
-            name = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
-            connection = writer.add_connection(topic, name, msgdef=" ", rihs01="RIHS01_0")
-            for index, message in enumerate(messages):
-                at_ns = RECORDED_NS + index * STEP_NS
-                message.header.stamp = Time(nanoseconds=at_ns).to_msg()
-                writer.write(connection, at_ns + 1000, serialize_message(message))
     return path
 
 
