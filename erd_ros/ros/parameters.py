@@ -13,7 +13,8 @@ from erd_ros.runtime.detectors import DETECTORS
 
 _SMALLEST_PERSON_M = 0.5
 Value = bool | int | float | str
-INPUTS = ("image", "compressed_image", "keypoints", "hri_skeleton2d", "yolo", "zed")
+IMAGE_INPUTS = ("image", "compressed_image")
+INPUTS = (*IMAGE_INPUTS, "keypoints", "hri_skeleton2d", "yolo", "zed")
 
 # When a change takes effect: in the next frame, when the node is configured the next time, never.
 AT_ONCE, AT_CONFIGURE, NEVER = "at once", "at configure", "never"
@@ -158,6 +159,12 @@ class NodeParameters:
     publish_markers: bool = _fixed(True, "offer `~/markers` for RViz")
     publish_humans: bool = _fixed(
         True, "offer `/humans/bodies` after REP-155, where hri_msgs is installed"
+    )
+    publish_joint_states: bool = _fixed(
+        True, "below `/humans/bodies`, offer the angles of each body's joints"
+    )
+    publish_cropped: bool = _fixed(
+        True, "below `/humans/bodies`, offer the part of the image that shows a body"
     )
     marker_joint_diameter: float = _live(
         0.06, "diameter of a joint's sphere", _in_unit("m", 0.001, 1.0)

@@ -117,6 +117,7 @@ class Pipeline:
             possible=possible_joints(received.keypoints.skeleton, poses.skeleton),
             keypoints=received.keypoints,
             size=received.size or size,
+            image=received.image,
             state=Person3DArray.NO_ROOT if problem else self._state,
             problem=problem,
         )

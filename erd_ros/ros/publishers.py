@@ -65,7 +65,7 @@ class Publishers:
             else None
         )
         messages = hri_messages() if parameters.publish_humans else None
-        self._humans = Humans(node, messages, self._create) if messages else None
+        self._humans = Humans(node, messages, self._create, parameters) if messages else None
         self._drawing = SkeletonMarkers(MarkerStyle())
         self.adopt(parameters)
 
