@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from erd_ros.errors import InputError
 from erd_ros.runtime.detectors import DETECTORS
 
-_SMALLEST_PERSON_M = 0.5
+# The smallest and the tallest that may be told.
+PERSON_HEIGHTS_M = (0.5, 2.5)
 Value = bool | int | float | str
 IMAGE_INPUTS = ("image", "compressed_image")
 INPUTS = (*IMAGE_INPUTS, "keypoints", "hri_skeleton2d", "yolo", "zed")
@@ -149,7 +150,9 @@ class NodeParameters:
         0.05, "how well a depth tells that of the pelvis", _in_unit("m", 0.001, 1.0)
     )
     person_height: float = _live(
-        0.0, "height of everyone in view, where it is known; 0 = not known", _in_unit("m", 0.0, 2.5)
+        0.0,
+        "height of everyone in view, where it is known; 0 = not known",
+        _in_unit("m", 0.0, PERSON_HEIGHTS_M[1]),
     )
     person_height_deviation: float = _live(
         0.02, "how well that height is known", _in_unit("m", 0.001, 1.0)
@@ -184,10 +187,10 @@ class NodeParameters:
     def __post_init__(self) -> None:
         for parameter in PARAMETERS:
             check_value(parameter, getattr(self, parameter.name))
-        if 0 < self.person_height < _SMALLEST_PERSON_M:
+        if 0 < self.person_height < PERSON_HEIGHTS_M[0]:
             raise InputError(
                 f"parameter 'person_height' is {self.person_height:g} m, expected "
-                f"{_SMALLEST_PERSON_M:g} m or more, or 0 = not known"
+                f"{PERSON_HEIGHTS_M[0]:g} m or more, or 0 = not known"
             )
 
 
