@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time as Stamp
 from diagnostic_msgs.msg import DiagnosticArray
-from erd_ros.msg import Person2DArray, Person3DArray
+from erd_ros.msg import Person2DArray, Person3D, Person3DArray
 from geometry_msgs.msg import PoseArray
 from rclpy.time import Time
 from ros_bags import RECORDED_NS, STEP_NS, write_bag
@@ -105,7 +105,8 @@ def test_replayed_twice_every_output_is_the_same_to_the_bit(tmp_path, bag):
     for topic, messages in heard.items():
         assert list(map(contents, messages)) == list(map(contents, again[topic])), topic
     states = [[person.state for person in answer.persons] for answer in answers]
-    assert states[HIDDEN[0]][1] == 4  # predicted
+    assert states[HIDDEN[0]][1] == Person3D.PREDICTED
+    assert {answer.prediction for answer in answers} == {0.0}
     assert states[EMPTY[-1]] == []
     np.testing.assert_allclose([answer.age for answer in answers], AGE_S, rtol=1e-6)
 
@@ -174,3 +175,24 @@ def test_without_a_clock_the_age_is_not_known_and_people_are(tmp_path, bag):
         answer = bench.ask(by_type[CameraInfo], by_type[Person2DArray])
         assert len(answer.persons) == 2
         assert np.isnan(answer.age)
+
+
+def test_people_can_be_moved_on_to_the_time_of_publication(tmp_path, bag):
+    with Replay(tmp_path) as bench:
+        bench.open("predict_to_publication:=true")
+        answers = bench.play(bag)
+        poses = bench.heard["/erd_node/poses"]
+        bench.client.wait_for(lambda: len(poses) == FRAMES, "the last poses")
+    placed = 0
+    for answer, as_of_stamp in zip(answers, poses, strict=True):
+        assert answer.header == as_of_stamp.header
+        assert answer.prediction == pytest.approx(AGE_S, rel=1e-6)
+        people = [person for person in answer.persons if person.state != Person3D.ENDED]
+        for person, pose in zip(people, as_of_stamp.poses, strict=True):
+            for axis in "xyz":
+                step = AGE_S * getattr(person.velocity, axis)
+                moved = getattr(person.root, axis) - getattr(pose.position, axis)
+                assert moved == pytest.approx(step, abs=1e-6)
+            placed += 1
+    assert placed > FRAMES
+    assert any(abs(person.velocity.x) > 0.3 for answer in answers for person in answer.persons)

@@ -117,6 +117,11 @@ class NodeParameters:
         "a point in steady motion lags by smoothing at most this far",
         _in_unit("m", 0.001, 1.0),
     )
+    predict_to_publication: bool = _live(
+        False,
+        "move people in `~/people` on to the time of publication, by their velocity; the message "
+        "says by how many seconds. Markers, poses and TF stay as of the stamp",
+    )
     stale_timeout: float = _fixed(
         1.0, "without usable input for this long `~/people` says so", _in_unit("s", 0.05, 60.0)
     )
