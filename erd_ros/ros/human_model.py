@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from erd_ros.skeleton import Skeleton
 
-Array = NDArray[np.float64]
+# Plain numbers: numpy takes longer for so few.
+Vector = tuple[float, float, float]
 Angles = tuple[float, float, float, float]
 
 # Of the two ways to hold an upper arm, the one nearer to the middle of the range that the URDF
@@ -27,7 +28,9 @@ _USUAL_TURN = 0.4
 _NEARLY_STRAIGHT = 0.1
 
 
-def human_joint_angles(skeleton: Skeleton, joints: Array, body: Array) -> dict[str, float]:
+def human_joint_angles(
+    skeleton: Skeleton, joints: NDArray[np.float64], body: NDArray[np.float64]
+) -> dict[str, float]:
     """Angles in radians by joint name, without the body's id at the end.
 
     joints  (J, 3) metres, in any frame
@@ -36,7 +39,7 @@ def human_joint_angles(skeleton: Skeleton, joints: Array, body: Array) -> dict[s
     do not show in a skeleton and are 0: y_head, how far the head is turned to a side, and waist, as
     hips and torso have one frame.
     """
-    at = dict(zip(skeleton.joint_names, joints @ body, strict=True))
+    at = dict(zip(skeleton.joint_names, (joints @ body).tolist(), strict=True))
     angles = {"waist": 0.0}
     if "thorax" in at and "head_top" in at:
         roll, pitch = _head(_direction(at["thorax"], at["head_top"]))
@@ -54,19 +57,19 @@ def human_joint_angles(skeleton: Skeleton, joints: Array, body: Array) -> dict[s
     return {name: angle for name, angle in angles.items() if math.isfinite(angle)}
 
 
-def _direction(start: Array, end: Array) -> Array:
-    """Unit vector (3,); NaN where the two are one point."""
-    along = end - start
-    length = float(np.linalg.norm(along))
-    return np.asarray(along / (length or math.nan))
+def _direction(start: Vector, end: Vector) -> Vector:
+    """Unit vector; NaN where the two are one point."""
+    x, y, z = end[0] - start[0], end[1] - start[1], end[2] - start[2]
+    length = math.sqrt(x * x + y * y + z * z) or math.nan
+    return x / length, y / length, z / length
 
 
-def _head(up: Array) -> tuple[float, float]:
+def _head(up: Vector) -> tuple[float, float]:
     """Roll and pitch of a head whose z axis points ``up``."""
     return math.atan2(-up[1], up[2]), math.asin(_clipped(-up[0]))
 
 
-def _arm(upper: Array, fore: Array, side: float) -> Angles:
+def _arm(upper: Vector, fore: Vector, side: float) -> Angles:
     turn = math.atan2(upper[0], side * upper[1])
     lift = math.acos(_clipped(-upper[2]))
     if abs(turn - _USUAL_TURN) > math.pi / 2:
@@ -75,12 +78,8 @@ def _arm(upper: Array, fore: Array, side: float) -> Angles:
     return turn, lift, side * math.atan2(hand[1], hand[0]), math.acos(_clipped(-hand[2]))
 
 
-def _leg(thigh: Array, shank: Array, side: float) -> Angles:
-    across = np.array([0.0, 1.0, 0.0])
-    axis = np.cross(thigh, shank)
-    axis *= np.linalg.norm(axis) * (1.0 if axis[1] >= 0 else -1.0)
-    axis = axis + _NEARLY_STRAIGHT**2 * (across - thigh[1] * thigh)
-    axis = _direction(np.zeros(3), axis)
+def _leg(thigh: Vector, shank: Vector, side: float) -> Angles:
+    axis = _knee_axis(thigh, shank)
     turn, lift = math.atan2(axis[0], axis[1]), side * math.asin(_clipped(axis[2]))
     swings = [
         math.atan2(bone[0], -bone[2])
@@ -89,16 +88,26 @@ def _leg(thigh: Array, shank: Array, side: float) -> Angles:
     return turn, lift, swings[0], _wrapped(swings[1] - swings[0])
 
 
+def _knee_axis(thigh: Vector, shank: Vector) -> Vector:
+    """Unit vector to the left and across the thigh."""
+    (a, b, c), (d, e, f) = thigh, shank
+    x, y, z = b * f - c * e, c * d - a * f, a * e - b * d
+    bent = math.copysign(math.sqrt(x * x + y * y + z * z), y)
+    straight = _NEARLY_STRAIGHT**2
+    left = (-straight * b * a, straight * (1 - b * b), -straight * b * c)
+    return _direction((0.0, 0.0, 0.0), (bent * x + left[0], bent * y + left[1], bent * z + left[2]))
+
+
 # Root, bend and end of a limb, and what finds its angles from the directions of its two bones.
-_LIMBS: dict[tuple[str, str, str], Callable[[Array, Array, float], Angles]] = {
+_LIMBS: dict[tuple[str, str, str], Callable[[Vector, Vector, float], Angles]] = {
     ("shoulder", "elbow", "wrist"): _arm,
     ("hip", "knee", "ankle"): _leg,
 }
 
 
-def _turned_back(vector: Array, about_z: float, about_x: float) -> tuple[float, float, float]:
+def _turned_back(vector: Vector, about_z: float, about_x: float) -> Vector:
     """What Rz(about_z) Rx(about_x) turns into the vector."""
-    x, y, z = vector.tolist()
+    x, y, z = vector
     cos, sin = math.cos(about_z), math.sin(about_z)
     x, y = cos * x + sin * y, cos * y - sin * x
     cos, sin = math.cos(about_x), math.sin(about_x)
@@ -107,7 +116,7 @@ def _turned_back(vector: Array, about_z: float, about_x: float) -> tuple[float, 
 
 def _clipped(value: float) -> float:
     """A sine or cosine that rounding has carried beyond 1; NaN stays NaN."""
-    return min(max(float(value), -1.0), 1.0)
+    return min(max(value, -1.0), 1.0)
 
 
 def _wrapped(angle: float) -> float:
