@@ -1,7 +1,7 @@
 # make demo      see people's skeletons in metres; ARGS="--video FILE" passes arguments on
 # make test      format, lint, types, layers, unit tests, and the node over real DDS
 # make install   what `make demo` needs, into .venv; install-test: what `make test` needs
-# make messages  erd_ros.msg anew after a change in msg/
+# make messages  erd_ros.msg and .srv anew after a change in msg/ or srv/
 # make format    let ruff format and mend what it can
 # make clean     remove what was built; distclean: .venv as well
 #
@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 PACKAGE := $(PIP) --no-build-isolation --editable
-SHARED := $(shell find config docs launch msg rviz -type f 2>/dev/null)
+SHARED := $(shell find config docs launch msg rviz srv -type f 2>/dev/null)
 SOURCES := CMakeLists.txt constraints.txt package.xml pyproject.toml setup.py $(SHARED)
 INTERFACES := tf2_msgs hri_msgs
 

@@ -1,9 +1,9 @@
 """Builds the ROS messages into the wheel by the CMakeLists.txt that colcon uses on a robot.
 
-CMake installs into a staging folder; what it put there becomes part of the wheel: ``erd_ros.msg``,
-its libraries and ``share/erd_ros``, so that ROS finds the package under ``sys.prefix``. Where the
-ROS wheels do not exist (they are for Linux x86-64), or with ``ERD_WITHOUT_ROS=1``, the package is
-installed without messages: everything but the node works.
+CMake installs into a staging folder; what it put there becomes part of the wheel: ``erd_ros.msg``
+and ``erd_ros.srv``, their libraries and ``share/erd_ros``, so that ROS finds the package under
+``sys.prefix``. Where the ROS wheels do not exist (they are for Linux x86-64), or with
+``ERD_WITHOUT_ROS=1``, the package is installed without messages: everything but the node works.
 """
 
 import os
@@ -18,6 +18,7 @@ from setuptools import Distribution, setup
 from setuptools.command.build_ext import build_ext
 
 SOURCE = Path(__file__).resolve().parent
+GENERATED = ("*.so", "msg/*.py", "msg/*.so", "srv/*.py", "srv/*.so")
 SITE_PACKAGES = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
 
@@ -89,7 +90,7 @@ class BuildMessages(build_ext):
             shutil.rmtree(folder, ignore_errors=True)
         stage_by_cmake(build, stage)
         package = stage / SITE_PACKAGES / "erd_ros"
-        messages = [*package.glob("*.so"), *package.glob("msg/*.py"), *package.glob("msg/*.so")]
+        messages = [path for kind in GENERATED for path in package.glob(kind)]
         shared = [path for path in (stage / "share").rglob("*") if path.is_file()]
         shared += stage.glob("lib/*.so")
         if self.editable_mode:

@@ -1,5 +1,7 @@
 """Synthetic people, as messages and as the estimator sees them without a node."""
 
+from array import array
+
 import numpy as np
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray
 from sensor_msgs.msg import CameraInfo
@@ -100,3 +102,17 @@ def scene_of(poses: Pose3D, ids, frame_id: str = "camera", possible=None) -> Sce
     nothing = Keypoints2D(poses.skeleton, np.zeros((0, joints, 2)), np.zeros((0, joints)))
     possible = np.ones(joints, bool) if possible is None else possible
     return Scene(header, header, people_from_poses(poses, ids), possible, nothing)
+
+
+def contents(value):
+    """A message as tuples, its numbers to the last bit (serialised, padding would differ)."""
+    if isinstance(value, float):
+        return value.hex()
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, (list, array)):
+        return tuple(map(contents, value))
+    if hasattr(value, "get_fields_and_field_types"):
+        names = value.get_fields_and_field_types()
+        return tuple(contents(getattr(value, name)) for name in names)
+    return value

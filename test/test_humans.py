@@ -1,9 +1,31 @@
-"""REP-155 over real DDS: who is tracked, each body's box and skeleton, and that they end."""
+"""REP-155 over real DDS: who is tracked, what is said of each body, and that it ends."""
+
+import dataclasses
+import math
 
 import numpy as np
 import pytest
 from ros_harness import RosBench
-from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
+from ros_people import (
+    CAMERAS,
+    FRAME_ID,
+    camera_info,
+    estimated,
+    message_of,
+    model_path,
+    scene_of,
+    seen_by,
+)
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header
+
+from erd_ros.ros import human_topics
+from erd_ros.ros.bodies import body_rotations
+from erd_ros.ros.human_model import human_joint_angles
+from erd_ros.ros.humans import Humans
+from erd_ros.ros.images import image_from_rgb, rgb_from_image
+from erd_ros.ros.parameters import NodeParameters
+from erd_ros.runtime.people import people_from_poses
 
 hri_msgs = pytest.importorskip("hri_msgs.msg", reason="hri_msgs comes with ROS")
 PINHOLE = CAMERAS["pinhole"]
@@ -56,6 +78,88 @@ def test_bodies_come_and_go(bench):
     )
 
 
+def test_joint_angles_are_those_of_the_skeleton(bench):
+    angles = bench.client.listen(JointState, "/humans/bodies/b0001/joint_states")
+    bench.start_on_keypoints(bench.model, "smoothing_lag:=0.0")
+    seen = seen_by(PINHOLE)
+    bench.ask(camera_info(), message_of(seen, 1.0))
+    bench.wait_until_heard("/humans/bodies/b0001/joint_states")
+    bench.ask(camera_info(), message_of(seen, 1.1))
+    nobody = message_of(seen, 1.2)
+    nobody.persons = []
+    bench.ask(camera_info(), nobody)
+    bench.client.wait_for(lambda: len(angles) == 2, "the angles of two images")
+    people = people_from_poses(estimated(seen, PINHOLE, bench.model), ["b0001", "b0002"])
+    expected = human_joint_angles(people.skeleton, people.joints[0], body_rotations(people)[0])
+    assert angles[0].name == [f"{name}_b0001" for name in expected]
+    np.testing.assert_allclose(angles[0].position, list(expected.values()), atol=1e-4)
+    # Not seen in the second, but predicted: the body stays on TF, and so do its limbs.
+    assert angles[1].name == angles[0].name
+    assert bench.client.node.count_publishers("/humans/bodies/b0001/cropped") == 0  # no image
+
+
+def test_cropped_is_the_image_within_the_box(bench, shared_media):
+    pytest.importorskip("mediapipe", reason="mediapipe is not installed")
+    from test_node import read_frame
+
+    frame = read_frame(shared_media / "one_person_indoor.mp4", 300)
+    image = image_from_rgb(frame, Header(frame_id=FRAME_ID))
+    height, width = frame.shape[:2]
+    info = camera_info(width=width, height=height)
+    bench.start("input:=image", f"model:={bench.model}")
+    cropped = bench.client.listen(Image, "/humans/bodies/b0001/cropped")
+    boxes = bench.client.listen(
+        hri_msgs.NormalizedRegionOfInterest2D, "/humans/bodies/b0001/roi", depth=1
+    )
+    images = bench.client.publisher(Image, "image")
+    infos = bench.client.publisher(CameraInfo, "camera_info")
+    bench.connect(images, infos)
+
+    def pictured() -> bool:
+        image.header.stamp.nanosec += 50_000_000
+        infos.publish(info)
+        images.publish(image)
+        bench.client.spin_for(0.2)
+        return bool(cropped and boxes and cropped[-1].header == boxes[-1].header)
+
+    bench.client.wait_for(pictured, "the image of a body")
+    box = boxes[-1]
+    left, right = math.floor(box.xmin * width), math.floor(box.xmax * width) + 1
+    top, bottom = math.floor(box.ymin * height), math.floor(box.ymax * height) + 1
+    assert cropped[-1].header.frame_id == FRAME_ID
+    np.testing.assert_array_equal(rgb_from_image(cropped[-1]), frame[top:bottom, left:right])
+
+
+def test_nothing_is_computed_that_nobody_listens_to(bench, monkeypatch):
+    node = bench.client.node
+    asked = []
+    for name in ("normalised", "human_joint_angles", "image_from_rgb"):
+        real = getattr(human_topics, name)
+        monkeypatch.setattr(
+            human_topics, name, lambda *words, n=name, f=real: asked.append(n) or f(*words)
+        )
+    seen = seen_by(PINHOLE)
+    scene = dataclasses.replace(
+        scene_of(estimated(seen, PINHOLE, bench.model), ["b0001", "b0002"]),
+        keypoints=seen, size=(640, 480), image=np.zeros((480, 640, 3), np.uint8),
+    )  # fmt: skip
+    humans = Humans(
+        node, hri_msgs, lambda kind, topic: node.create_publisher(kind, topic, 5), NodeParameters()
+    )
+    humans.publish(scene)
+    assert asked == []
+    listeners = (
+        (hri_msgs.Skeleton2D, "b0001/skeleton2d", "normalised"),
+        (JointState, "b0002/joint_states", "human_joint_angles"),
+        (Image, "b0002/cropped", "image_from_rgb"),
+    )
+    for kind, topic, _ in listeners:
+        node.create_subscription(kind, f"/humans/bodies/{topic}", lambda message: None, 5)
+    humans.publish(scene)
+    assert sorted(asked) == sorted(name for *_, name in listeners)
+    humans.destroy()
+
+
 def test_every_output_but_people_can_be_switched_off(bench):
     switches = ("publish_humans", "publish_tf", "publish_poses", "publish_markers")
     bench.start_on_keypoints(bench.model, *(f"{name}:=false" for name in switches))
@@ -64,3 +168,14 @@ def test_every_output_but_people_can_be_switched_off(bench):
     }
     ours = {name for name in topics if "erd_node/" in name or name.startswith(("/humans", "/tf"))}
     assert ours == {"/erd_node/people", "/erd_node/transition_event"}
+
+
+def test_what_is_switched_off_is_not_offered():
+    every = NodeParameters()
+    names = list(human_topics.topics_of_body(hri_msgs, every))
+    assert names == ["roi", "skeleton2d", "joint_states", "cropped"]
+    for name in ("joint_states", "cropped"):
+        without = dataclasses.replace(every, **{f"publish_{name}": False})
+        assert name not in human_topics.topics_of_body(hri_msgs, without)
+    keypoints = dataclasses.replace(every, input="keypoints")
+    assert "cropped" not in human_topics.topics_of_body(hri_msgs, keypoints)

@@ -62,7 +62,7 @@ ROS_LIBRARIES = {
     "rclpy", "rcl_interfaces", "builtin_interfaces", "std_msgs", "geometry_msgs", "sensor_msgs",
     "visualization_msgs", "diagnostic_msgs", "tf2_msgs", "tf2_ros", "lifecycle_msgs", "cv_bridge",
     "ament_index_python", "launch", "launch_ros", "hri_msgs", "yolo_msgs", "zed_msgs",
-    "erd_ros.msg",
+    "erd_ros.msg", "erd_ros.srv",
 }  # fmt: skip
 # What `erd --help` may load: a command's module imports the rest inside its functions.
 LIGHT = {"errors", "commands"}
@@ -150,7 +150,7 @@ def test_layer_imports_from_the_left_only(layer):
         and found.imported_layer is not None
         and found.imported_layer not in allowed
         and (found.importer, found.imported_layer) not in BETWEEN_THE_ARMS
-        and not is_of(found.module, {"erd_ros.msg"})
+        and not is_of(found.module, {"erd_ros.msg", "erd_ros.srv"})
     ]
     complain(f"{layer or 'erd_ros/__init__.py'} may import {sorted(allowed)} of erd_ros", broken)
 

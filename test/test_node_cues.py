@@ -45,17 +45,17 @@ def two_people():
 
 
 def test_nothing_known_is_no_cue():
-    cues = cues_of_persons(two_people(), NodeParameters(), None, None)
+    cues = cues_of_persons(two_people(), NodeParameters(), None, None, [0, 0])
     assert [used_cues(cue) for cue in cues] == [0, 0]
     assert all(math.isinf(cue.size_deviation) for cue in cues)
 
 
 def test_height_is_from_the_ground_and_size_from_the_ankle():
-    parameters = NodeParameters(person_height=1.78, person_height_deviation=0.03)
-    (cue, _) = cues_of_persons(two_people(), parameters, None, None)
+    parameters = NodeParameters(person_height_deviation=0.03)
+    (cue, other) = cues_of_persons(two_people(), parameters, None, None, [1.78, 0])
     assert cue.size == pytest.approx(1.78 - ANKLE_HEIGHT)
     assert cue.size_deviation == 0.03
-    assert used_cues(cue) == Person3D.CUE_SIZE
+    assert [used_cues(cue), used_cues(other)] == [Person3D.CUE_SIZE, 0]
 
 
 def test_ground_is_seen_from_the_camera():
@@ -63,7 +63,7 @@ def test_ground_is_seen_from_the_camera():
     level = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
     tilted = level @ Rotation.from_euler("x", -20, degrees=True).as_matrix()
     placement = Placement(tilted, np.array([4.0, 5.0, 1.1]))
-    (cue, _) = cues_of_persons(two_people(), NodeParameters(), placement, None)
+    (cue, _) = cues_of_persons(two_people(), NodeParameters(), placement, None, [0, 0])
     assert cue.camera_height == 1.1
     np.testing.assert_allclose(
         cue.up, (0, -math.cos(math.radians(20)), -math.sin(math.radians(20))), atol=1e-9
@@ -76,7 +76,7 @@ def test_depth_is_that_behind_the_middle_of_the_hips():
     depths[48:53, 198:203] = 3.0
     depths[50, 200] = 9.0  # one pixel that sees past the body
     parameters = NodeParameters(use_depth=True, depth_deviation=0.07)
-    first, second = cues_of_persons(two_people(), parameters, None, depths)
+    first, second = cues_of_persons(two_people(), parameters, None, depths, [0, 0])
     assert first.depth == pytest.approx(3.1)  # the pelvis lies behind what is seen of it
     assert first.depth_deviation == 0.07
     assert [used_cues(cue) for cue in (first, second)] == [Person3D.CUE_DEPTH, 0]

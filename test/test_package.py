@@ -22,7 +22,9 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MANIFEST = ElementTree.parse(ROOT / "package.xml").getroot()
-MESSAGES = sorted(path.stem for path in (ROOT / "msg").glob("*.msg"))
+INTERFACES = sorted(
+    f"{kind}/{path.stem}" for kind in ("msg", "srv") for path in (ROOT / kind).iterdir()
+)
 ROSDEP_KEYS = {  # of imported modules, where the key is not the module's own name
     "cv2": "python3-opencv",
     "matplotlib": "python3-matplotlib",
@@ -60,7 +62,8 @@ def test_version_is_the_same_everywhere():
 
 
 def test_every_message_is_generated():
-    assert re.findall(r"^  msg/(\w+)\.msg$", text("CMakeLists.txt"), re.M) == MESSAGES
+    listed = re.findall(r"^  ((msg|srv)/\w+)\.\2$", text("CMakeLists.txt"), re.M)
+    assert [name for name, _ in listed] == INTERFACES
 
 
 @pytest.fixture
@@ -72,11 +75,12 @@ def share(monkeypatch):
     return Path(index.get_package_share_directory("erd_ros"))
 
 
-@pytest.mark.parametrize("name", MESSAGES)
-def test_installed_message_is_that_of_the_source(share, name):
-    installed = (share / "msg" / f"{name}.msg").read_text()
-    assert installed == text(f"msg/{name}.msg"), "msg/ has changed since: make messages"
-    assert getattr(importlib.import_module("erd_ros.msg"), name)()
+@pytest.mark.parametrize("interface", INTERFACES)
+def test_installed_message_is_that_of_the_source(share, interface):
+    kind, name = interface.split("/")
+    file = f"{interface}.{kind}"
+    assert (share / file).read_text() == text(file), f"{file} has changed since: make messages"
+    assert getattr(importlib.import_module(f"erd_ros.{kind}"), name)
 
 
 @pytest.mark.parametrize("folder", ["config", "launch", "rviz"])
@@ -150,6 +154,7 @@ def test_wheel_holds_messages_and_shared_files(tmp_path):
     assert {
         "erd_ros/cli.py",
         "erd_ros/msg/_person3_d_array.py",
+        "erd_ros/srv/_set_person_height.py",
         "erd_ros/weights/robot_erd.onnx",
         f"{data}/lib/liberd_ros__rosidl_typesupport_fastrtps_c.so",
         f"{data}/share/ament_index/resource_index/packages/erd_ros",
@@ -165,4 +170,4 @@ def test_without_ros_the_wheel_says_so_and_holds_the_rest(tmp_path):
     assert wheel.endswith("-py3-none-any.whl")
     assert "without its ROS messages and node: ERD_WITHOUT_ROS is set" in output
     assert "erd_ros/cli.py" in names
-    assert not any("/msg/" in name or name.endswith(".so") for name in names)
+    assert not any("/msg/" in name or "/srv/" in name or name.endswith(".so") for name in names)

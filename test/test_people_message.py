@@ -9,7 +9,7 @@ from erd_ros.msg import Joint3D, Person3D
 from ros_people import scene_of
 
 from erd_ros.pose import Pose3D
-from erd_ros.ros.people_message import PeopleWriter
+from erd_ros.ros.people_message import PeopleWriter, moved_on
 from erd_ros.ros.scene import possible_joints
 from erd_ros.runtime.people import PeopleConfig, PeopleFilter
 from erd_ros.skeleton import BLAZEPOSE33, H36M17
@@ -121,3 +121,16 @@ def test_states_of_those_who_are_not_seen():
         persons = writer.write(said).persons
         assert [person3d.state for person3d in persons] == states
         assert all(person3d.unseen == pytest.approx(stamp_s) for person3d in persons)
+
+
+def test_who_is_moved_on_is_known_less_surely():
+    now = scene(2).people
+    velocity = np.array([[1.0, 0, -0.5], [np.nan] * 3])
+    now = replace(now, velocity=velocity, covariance=np.zeros((2, 3, 3)))
+    later = moved_on(now, 0.2)
+    step = np.array([[0.2, 0, -0.1], [0, 0, 0]])
+    np.testing.assert_allclose(later.root - now.root, step, atol=1e-9)
+    np.testing.assert_allclose(
+        later.joints - now.joints, step[:, None] + np.zeros((17, 3)), atol=1e-9
+    )
+    np.testing.assert_allclose(later.covariance, np.broadcast_to(0.01 * np.eye(3), (2, 3, 3)))

@@ -1,11 +1,9 @@
 """Messages in, messages out, without a node: the same each time to the bit, and on in a loop."""
 
-from array import array
-
 import numpy as np
 import pytest
 from crossings import CAMERA, RATE_HZ, crossing, walks
-from ros_people import camera_info, message_of, model_path
+from ros_people import camera_info, contents, message_of, model_path
 
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.people_message import PeopleWriter
@@ -27,20 +25,6 @@ def recorded(shared_data):
     clips = walks(shared_data / "cmu.npz")
     frames = crossing(clips[4], clips[5], (4.0, 4.6), noise=0.02, missing=0.2)
     return [message_of(keypoints, 50 + f / RATE_HZ) for f, (_, keypoints, _) in enumerate(frames)]
-
-
-def contents(value):
-    """A message as tuples, its numbers to the last bit (serialised, padding would differ)."""
-    if isinstance(value, float):
-        return value.hex()
-    if isinstance(value, np.ndarray):
-        return value.tobytes()
-    if isinstance(value, (list, array)):
-        return tuple(map(contents, value))
-    if hasattr(value, "get_fields_and_field_types"):
-        names = value.get_fields_and_field_types()
-        return tuple(contents(getattr(value, name)) for name in names)
-    return value
 
 
 def pipeline(backend, remarks):

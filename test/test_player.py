@@ -4,26 +4,25 @@ import cv2
 import numpy as np
 import pytest
 from erd_ros.msg import Person2DArray
-from rclpy.serialization import serialize_message
 from rclpy.time import Time
+from ros_bags import RECORDED_NS, STEP_NS, write_bag
 from ros_harness import NodeProcess, RosBench
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from erd_ros.demo.bag import bag_topics
 from erd_ros.demo.sources import CaptureSource
 from erd_ros.errors import InputError
 from erd_ros.ros.cameras import camera_from_info
 from erd_ros.ros.convert import keypoints_from_message
-from erd_ros.ros.images import rgb_from_image
-from erd_ros.ros.packets import image_from_rgb, info_from_camera, message_from_keypoints
+from erd_ros.ros.images import image_from_rgb, rgb_from_image
+from erd_ros.ros.packets import info_from_camera, message_from_keypoints
 from erd_ros.ros.player import PACKETS, PlayerParameters
 from erd_ros.synthetic import SyntheticConfig, robot_camera, synthesise
 
 SIZE = (64, 48)
 FRAMES = 12
-RECORDED_NS = 1_600_000_000_000_000_000
-STEP_NS = 50_000_000
 
 
 def nanoseconds(message) -> int:
@@ -49,20 +48,6 @@ def video(tmp_path_factory):
     for image in flat_images():
         writer.write(image)
     writer.release()
-    return path
-
-
-def write_bag(path, topics, storage=StoragePlugin.SQLITE3):
-    """A bag of {topic: messages}; the n-th of each was recorded and stamped at the n-th step."""
-    with Writer(path, version=9, storage_plugin=storage) as writer:
-        for topic, messages in topics.items():
-            kind = type(messages[0])
-            name = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
-            connection = writer.add_connection(topic, name, msgdef=" ", rihs01="RIHS01_0")
-            for index, message in enumerate(messages):
-                at_ns = RECORDED_NS + index * STEP_NS
-                message.header.stamp = Time(nanoseconds=at_ns).to_msg()
-                writer.write(connection, at_ns + 1000, serialize_message(message))
     return path
 
 
@@ -141,7 +126,7 @@ def test_video_arrives_image_by_image_with_its_camera(tmp_path, video):
 
 @pytest.mark.parametrize("storage", [StoragePlugin.SQLITE3, StoragePlugin.MCAP])
 def test_bag_is_played_with_its_camera_and_stamps_moved_to_now(tmp_path, storage):
-    images = [image_from_rgb(image) for image in flat_images()]
+    images = [image_from_rgb(image, Header()) for image in flat_images()]
     bag = write_bag(
         tmp_path / "bag", {"/cam/image_raw": images, "/cam/camera_info": infos()}, storage
     )
@@ -185,7 +170,7 @@ def test_compressed_images_are_decoded_and_a_missing_camera_is_assumed(tmp_path)
 
 
 def test_bag_of_several_cameras_plays_the_one_with_a_camera_info(tmp_path):
-    image = [image_from_rgb(flat_images()[0])]
+    image = [image_from_rgb(flat_images()[0], Header())]
     bag = write_bag(
         tmp_path / "bag",
         {"/a/image_raw": image, "/b/image_raw": image, "/b/camera_info": infos()[:1]},

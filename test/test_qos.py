@@ -2,56 +2,92 @@
 
 import pytest
 from erd_ros.msg import Person2DArray, Person3DArray
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
+BOTH = {"reliable": RELIABLE, "best_effort": BEST_EFFORT}
 
 
-def open_topics(bench, publisher, subscriber):
+def start(bench, directory, *overrides):
+    bench.start(
+        "input:=keypoints",
+        f"model:={model_path(directory)}",
+        *(f"qos_overrides.{override}" for override in overrides),
+    )
+
+
+def open_topics(bench, publisher, subscriber, **policies):
     node = bench.client.node
     bench.people = []
-    node.create_subscription(
-        Person3DArray,
-        "/erd_node/people",
-        bench.people.append,
-        QoSProfile(depth=100, reliability=subscriber),
-    )
+    qos = QoSProfile(depth=100, reliability=subscriber, **policies)
+    node.create_subscription(Person3DArray, "/erd_node/people", bench.people.append, qos)
     qos = QoSProfile(depth=10, reliability=publisher)
     bench.keypoints = node.create_publisher(Person2DArray, "keypoints", qos)
     bench.info = node.create_publisher(CameraInfo, "camera_info", qos)
 
 
-@pytest.mark.parametrize(
-    ("publisher", "subscriber"),
-    [(RELIABLE, BEST_EFFORT), (BEST_EFFORT, RELIABLE)],
-    ids=["reliable driver", "best effort driver"],
-)
-def test_both_kinds_are_served(tmp_path, publisher, subscriber):
-    with RosBench(tmp_path) as bench:
-        bench.start("input:=keypoints", f"model:={model_path(tmp_path)}")
-        open_topics(bench, publisher, subscriber)
-        bench.connect(bench.keypoints, bench.info)
-        message = message_of(seen_by(CAMERAS["pinhole"]), 1.0)
-        assert len(bench.ask(camera_info(), message).persons) == 2
+def serves(bench) -> bool:
+    bench.connect(bench.keypoints, bench.info)
+    message = message_of(seen_by(CAMERAS["pinhole"]), 1.0)
+    return len(bench.ask(camera_info(), message).persons) == 2
 
 
-def test_an_override_is_followed_and_what_does_not_fit_is_named(tmp_path):
+def wait_until_named(bench, topic, policy):
+    """Until the node's log has a line that names the topic and what does not fit."""
+
+    def named() -> bool:
+        words = ("incompatible QoS", f"{topic}'", policy)
+        lines = bench.process.log().splitlines()
+        return any(all(word in line for word in words) for line in lines)
+
+    bench.client.wait_for(named, f"a warning of {policy} on {topic}:\n{bench.process.log()}")
+
+
+@pytest.mark.parametrize("driver", BOTH)
+@pytest.mark.parametrize("listener", BOTH)
+def test_as_it_comes_it_serves_every_driver_and_listener(tmp_path, driver, listener):
     with RosBench(tmp_path) as bench:
-        bench.start(
-            "input:=keypoints",
-            f"model:={model_path(tmp_path)}",
-            "qos_overrides./erd_node/people.publisher.reliability:=best_effort",
-            "qos_overrides./keypoints.subscription.reliability:=reliable",
+        start(bench, tmp_path)
+        open_topics(bench, BOTH[driver], BOTH[listener])
+        assert serves(bench)
+        assert "incompatible QoS" not in bench.process.log()
+
+
+def test_overridden_to_what_the_other_side_has_it_serves(tmp_path):
+    with RosBench(tmp_path) as bench:
+        start(
+            bench,
+            tmp_path,
+            "/erd_node/people.publisher.reliability:=best_effort",
+            "/erd_node/people.publisher.depth:=1",
+            "/keypoints.subscription.reliability:=reliable",
+            "/camera_info.subscription.reliability:=reliable",
+        )
+        open_topics(bench, RELIABLE, BEST_EFFORT)
+        assert serves(bench)
+        assert "incompatible QoS" not in bench.process.log()
+
+
+def test_what_does_not_fit_is_named(tmp_path):
+    with RosBench(tmp_path) as bench:
+        start(
+            bench,
+            tmp_path,
+            "/erd_node/people.publisher.reliability:=best_effort",
+            "/keypoints.subscription.reliability:=reliable",
+            "/camera_info.subscription.reliability:=reliable",
         )
         open_topics(bench, BEST_EFFORT, RELIABLE)
-        for words in (("people'", "RELIABILITY"), ("keypoints'", "RELIABILITY")):
-            bench.client.wait_for(
-                lambda words=words: any(
-                    all(word in line for word in ("incompatible QoS", *words))
-                    for line in bench.process.log().splitlines()
-                ),
-                f"a warning with {words}",
-            )
+        for topic in ("people", "keypoints", "camera_info"):
+            wait_until_named(bench, topic, "RELIABILITY")
+
+
+def test_a_listener_who_asks_for_old_messages_is_named(tmp_path):
+    with RosBench(tmp_path) as bench:
+        start(bench, tmp_path)
+        durability = DurabilityPolicy.TRANSIENT_LOCAL
+        open_topics(bench, RELIABLE, RELIABLE, durability=durability)
+        wait_until_named(bench, "people", "DURABILITY")

@@ -24,17 +24,17 @@ def table(title):
     ]
 
 
-def fields(message):
-    """(name, type) of each field of a .msg file, constants left out."""
-    text = re.sub(r"#.*", "", (ROOT / "msg" / f"{message}.msg").read_text())
-    return [(name, kind) for kind, name in re.findall(r"^(\S+)\s+(\w+)\s*$", text, re.M)]
+def fields(text):
+    """Names of the fields of a message, constants left out."""
+    return re.findall(r"^\S+\s+(\w+)\s*$", re.sub(r"#.*", "", text), re.M)
 
 
 def test_messages():
     rows = {name: (said, meaning) for name, said, meaning in table("Messages")}
     assert sorted(rows) == sorted(path.stem for path in (ROOT / "msg").glob("*.msg"))
     for message, (said, _) in rows.items():
-        assert said == ", ".join(name for name, _ in fields(message)), message
+        text = (ROOT / "msg" / f"{message}.msg").read_text()
+        assert said == ", ".join(fields(text)), message
 
 
 def test_parameters():
@@ -61,6 +61,12 @@ def test_topics(mode, tmp_path):
     assert subscribed == {
         (name, kind) for name, kind, way, _ in rows if way in ("in", f"in, input: {mode}")
     }
+
+
+def test_services():
+    rows = {kind.removeprefix("erd_ros/"): said for _, kind, said, _ in table("Services")}
+    files = {path.stem: path.read_text() for path in (ROOT / "srv").iterdir()}
+    assert rows == {name: ", ".join(fields(text.split("\n---")[0])) for name, text in files.items()}
 
 
 def topics_of_node(mode, directory):

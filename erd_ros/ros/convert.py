@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from erd_ros.errors import InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.pose import FloatArray, Keypoints2D
+from erd_ros.ros.images import ImageArray
 from erd_ros.skeleton import SKELETONS, Skeleton, skeleton_by_name
 
 Mask = NDArray[np.bool_]
@@ -22,6 +23,7 @@ class ReceivedKeypoints:
     ignored  how many keypoints have a score, but a position that cannot be used
     remark   what is wrong with the first of them, and the way out; empty when there are none
     size     (width, height) of the image in pixels; None = that of the CameraInfo
+    image    (height, width, 3) uint8 RGB that they were found in; None = only its keypoints came
     """
 
     keypoints: Keypoints2D
@@ -29,6 +31,7 @@ class ReceivedKeypoints:
     ignored: int = 0
     remark: str = ""
     size: tuple[int, int] | None = None
+    image: ImageArray | None = None
 
 
 def keypoints_from_message(

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
 from erd_ros.errors import InputError
 
@@ -99,6 +100,15 @@ def _without_padding(message: Image) -> Image:
     # Assigning an array to data takes a thousand times as long as frombytes.
     cut.data.frombytes(rows.data.cast("B"))
     return cut
+
+
+def image_from_rgb(image: ImageArray, header: Header) -> Image:
+    """An rgb8 message of an image (height, width, 3) uint8."""
+    height, width = image.shape[:2]
+    message = Image(header=header, height=height, width=width, encoding="rgb8", step=3 * width)
+    # Assigning an array to data takes a thousand times as long as frombytes.
+    message.data.frombytes(np.ascontiguousarray(image).data.cast("B"))
+    return message
 
 
 @lru_cache

@@ -69,7 +69,7 @@ class ImageFrontEnd:
         """Keypoints that the detector sees."""
         image = self._decode(message)
         height, width = image.shape[:2]
-        return ReceivedKeypoints(self._detector(image), size=(width, height))
+        return ReceivedKeypoints(self._detector(image), size=(width, height), image=image)
 
     def close(self) -> None:
         """Close the detector."""

@@ -1,7 +1,9 @@
 """What a robot knows of people besides their keypoints: cues for a model that takes them."""
 
 from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -13,7 +15,7 @@ from erd_ros.errors import InputError
 from erd_ros.msg import Person3D
 from erd_ros.pose import Keypoints2D
 from erd_ros.ros.frames import Placement
-from erd_ros.ros.parameters import NodeParameters
+from erd_ros.ros.parameters import PERSON_HEIGHTS_M, NodeParameters
 from erd_ros.skeleton import H36M17, conversion_matrix
 
 # A depth image sees the front of the body; the pelvis lies about so much deeper, in metres.
@@ -36,20 +38,30 @@ def cues_of_persons(
     parameters: NodeParameters,
     camera_in_ground: Placement | None,
     depth_image: NDArray[np.float32] | None,
+    heights_m: Sequence[float],
 ) -> list[Cues]:
     """One per person.
 
     camera_in_ground  of the optical frame in a frame whose z points up from the ground
     depth_image       (H, W) metres along z, NaN = not measured, registered to the camera
+    heights_m         one per person, 0 = not known
     """
     common = _of_everyone(parameters, camera_in_ground)
     depths = _depths(keypoints, depth_image)
     return [
-        common
-        if np.isnan(depth)
-        else replace(common, depth=float(depth), depth_deviation=parameters.depth_deviation)
-        for depth in depths
+        _of_one(common, parameters, height, float(depth))
+        for height, depth in zip(heights_m, depths, strict=True)
     ]
+
+
+def _of_one(common: Cues, parameters: NodeParameters, height_m: float, depth_m: float) -> Cues:
+    cues = common
+    if height_m > 0:
+        deviation_m = parameters.person_height_deviation
+        cues = replace(cues, size=height_m - ANKLE_HEIGHT, size_deviation=deviation_m)
+    if np.isfinite(depth_m):
+        cues = replace(cues, depth=depth_m, depth_deviation=parameters.depth_deviation)
+    return cues
 
 
 def used_cues(cues: Cues) -> int:
@@ -61,12 +73,6 @@ def used_cues(cues: Cues) -> int:
 
 def _of_everyone(parameters: NodeParameters, camera_in_ground: Placement | None) -> Cues:
     cues = Cues()
-    if parameters.person_height > 0:
-        cues = replace(
-            cues,
-            size=parameters.person_height - ANKLE_HEIGHT,
-            size_deviation=parameters.person_height_deviation,
-        )
     if camera_in_ground is not None:
         up = camera_in_ground.rotation[2]  # the ground's z axis, in the camera
         cues = replace(
@@ -123,6 +129,40 @@ def metres_from_depth_image(message: Image) -> NDArray[np.float32]:
     data = np.frombuffer(message.data, np.uint8, message.height * message.step)
     rows = np.ascontiguousarray(data.reshape(message.height, message.step)[:, :row_bytes])
     return np.asarray(rows.view(kind) * metres, np.float32)
+
+
+class Heights:
+    """How tall single persons are, as the node was told; from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._told_m: dict[str, float] = {}
+        self._present: Collection[str] = ()
+
+    def tell(self, name: str, height_m: float) -> None:
+        """Of somebody who is present; 0 forgets. Raises InputError for anyone else."""
+        smallest, tallest = PERSON_HEIGHTS_M
+        if height_m != 0 and not smallest <= height_m <= tallest:
+            raise InputError(
+                f"height is {height_m:g} m, expected {smallest:g} to {tallest:g} m, or 0 = forget "
+                "what was told"
+            )
+        with self._lock:
+            if name not in self._present:
+                there = ", ".join(sorted(self._present)) or "nobody"
+                raise InputError(f"nobody has the id '{name}' now; there are: {there}")
+            self._told_m[name] = height_m
+
+    def of(self, name: str, otherwise_m: float) -> float:
+        """What was told of a person, metres."""
+        with self._lock:
+            return self._told_m.get(name) or otherwise_m
+
+    def keep(self, present: Collection[str]) -> None:
+        """These are there now; forget all others."""
+        with self._lock:
+            self._present = present
+            self._told_m = {name: m for name, m in self._told_m.items() if name in present}
 
 
 class DepthImages:

@@ -9,6 +9,7 @@ import numpy as np
 from rclpy.serialization import deserialize_message
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from erd_ros.demo.bag import (
     CAMERA_INFO,
@@ -18,12 +19,12 @@ from erd_ros.demo.bag import (
     BagTopics,
     bag_messages,
 )
-from erd_ros.demo.drawing import Image as ImageArray
 from erd_ros.demo.sources import Source
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray
 from erd_ros.pose import Keypoints2D
+from erd_ros.ros.images import image_from_rgb
 
 FRAME_ID = "camera_optical_frame"
 
@@ -55,16 +56,6 @@ def info_from_camera(camera: Camera) -> CameraInfo:
     return info
 
 
-def image_from_rgb(image: ImageArray) -> Image:
-    """An rgb8 message of an image (H, W, 3)."""
-    height, width = image.shape[:2]
-    message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
-    message.header.frame_id = FRAME_ID
-    # Assigning an array to data takes a thousand times as long as frombytes.
-    message.data.frombytes(np.ascontiguousarray(image).data.cast("B"))
-    return message
-
-
 def message_from_keypoints(keypoints: Keypoints2D, camera: Camera) -> Person2DArray:
     """The persons of one image, without ids: the node tracks them."""
     message = Person2DArray(
@@ -84,7 +75,7 @@ def packets_of_source(source: Source) -> Iterator[Packet]:
     """Every frame of a source, CameraInfo first: the node then has it when the frame comes."""
     info = info_from_camera(source.camera)
     for index, frame in enumerate(source.frames()):
-        messages = [info, image_from_rgb(frame.image)]
+        messages = [info, image_from_rgb(frame.image, Header(frame_id=FRAME_ID))]
         if frame.keypoints is not None:
             messages.append(message_from_keypoints(frame.keypoints, source.camera))
         time_s = index / source.rate_hz
@@ -137,9 +128,8 @@ def _decoded(message: Any) -> Any:
             f"a compressed image of format '{message.format}' cannot be decoded; record JPEG or "
             "PNG, or the raw image"
         )
-    image = image_from_rgb(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8))
-    image.header = message.header
-    return image
+    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    return image_from_rgb(rgb, message.header)
 
 
 _MESSAGES = {

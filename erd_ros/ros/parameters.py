@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from erd_ros.errors import InputError
 from erd_ros.runtime.detectors import DETECTORS
 
-_SMALLEST_PERSON_M = 0.5
+# The smallest and the tallest that may be told.
+PERSON_HEIGHTS_M = (0.5, 2.5)
 Value = bool | int | float | str
-INPUTS = ("image", "compressed_image", "keypoints", "hri_skeleton2d", "yolo", "zed")
+IMAGE_INPUTS = ("image", "compressed_image")
+INPUTS = (*IMAGE_INPUTS, "keypoints", "hri_skeleton2d", "yolo", "zed")
 
 # When a change takes effect: in the next frame, when the node is configured the next time, never.
 AT_ONCE, AT_CONFIGURE, NEVER = "at once", "at configure", "never"
@@ -115,6 +117,11 @@ class NodeParameters:
         "a point in steady motion lags by smoothing at most this far",
         _in_unit("m", 0.001, 1.0),
     )
+    predict_to_publication: bool = _live(
+        False,
+        "move people in `~/people` on to the time of publication, by their velocity; the message "
+        "says by how many seconds. Markers, poses and TF stay as of the stamp",
+    )
     stale_timeout: float = _fixed(
         1.0, "without usable input for this long `~/people` says so", _in_unit("s", 0.05, 60.0)
     )
@@ -148,7 +155,9 @@ class NodeParameters:
         0.05, "how well a depth tells that of the pelvis", _in_unit("m", 0.001, 1.0)
     )
     person_height: float = _live(
-        0.0, "height of everyone in view, where it is known; 0 = not known", _in_unit("m", 0.0, 2.5)
+        0.0,
+        "height of everyone in view, where it is known; 0 = not known",
+        _in_unit("m", 0.0, PERSON_HEIGHTS_M[1]),
     )
     person_height_deviation: float = _live(
         0.02, "how well that height is known", _in_unit("m", 0.001, 1.0)
@@ -158,6 +167,12 @@ class NodeParameters:
     publish_markers: bool = _fixed(True, "offer `~/markers` for RViz")
     publish_humans: bool = _fixed(
         True, "offer `/humans/bodies` after REP-155, where hri_msgs is installed"
+    )
+    publish_joint_states: bool = _fixed(
+        True, "below `/humans/bodies`, offer the angles of each body's joints"
+    )
+    publish_cropped: bool = _fixed(
+        True, "below `/humans/bodies`, offer the part of the image that shows a body"
     )
     marker_joint_diameter: float = _live(
         0.06, "diameter of a joint's sphere", _in_unit("m", 0.001, 1.0)
@@ -177,10 +192,10 @@ class NodeParameters:
     def __post_init__(self) -> None:
         for parameter in PARAMETERS:
             check_value(parameter, getattr(self, parameter.name))
-        if 0 < self.person_height < _SMALLEST_PERSON_M:
+        if 0 < self.person_height < PERSON_HEIGHTS_M[0]:
             raise InputError(
                 f"parameter 'person_height' is {self.person_height:g} m, expected "
-                f"{_SMALLEST_PERSON_M:g} m or more, or 0 = not known"
+                f"{PERSON_HEIGHTS_M[0]:g} m or more, or 0 = not known"
             )
 
 

@@ -1,5 +1,7 @@
 """People to Person3DArray. Metres on both sides."""
 
+from dataclasses import replace
+
 import numpy as np
 from geometry_msgs.msg import Point
 from numpy.typing import NDArray
@@ -9,6 +11,9 @@ from erd_ros.ros.scene import Mask, Scene
 from erd_ros.runtime.people import People
 from erd_ros.skeleton import Skeleton
 
+# Metres per second by which somebody may walk otherwise than the velocity says, one standard
+# deviation.
+_UNKNOWN_VELOCITY = 0.5
 # Rows and columns of a symmetric matrix in the order of the messages: xx, xy, xz, yy, yz, zz.
 _UPPER = np.triu_indices(3)
 
@@ -24,17 +29,36 @@ class PeopleWriter:
         self._joints = len(skeleton)
         self._persons: list[Person3D] = []
 
-    def write(self, scene: Scene) -> Person3DArray:
-        """The message, all but latency and age, which are known when it is published."""
-        people = scene.people
+    def write(self, scene: Scene, ahead_s: float = 0.0) -> Person3DArray:
+        """The message, all but latency and age, which are known when it is published.
+
+        ahead_s  seconds after the stamp to which persons are moved on
+        """
+        people = moved_on(scene.people, ahead_s) if ahead_s else scene.people
         while len(self._persons) < len(people):
             self._persons.append(_empty_person(self._joints))
         for index, person in enumerate(self._persons[: len(people)]):
             _fill_person(person, people, index, scene.possible)
         self._message.header = scene.header
         self._message.state = scene.state
+        self._message.prediction = ahead_s
         self._message.persons = self._persons[: len(people)]
         return self._message
+
+
+def moved_on(people: People, seconds: float) -> People:
+    """The same persons after this time, each with the velocity of now and less surely.
+
+    Who has no velocity yet stays.
+    """
+    step = np.nan_to_num(people.velocity) * seconds
+    spread = (_UNKNOWN_VELOCITY * seconds) ** 2 * np.eye(3)
+    return replace(
+        people,
+        root=people.root + step,
+        joints=people.joints + step[:, None],
+        covariance=people.covariance + spread,
+    )
 
 
 def empty_array(skeleton: Skeleton, backend: str) -> Person3DArray:

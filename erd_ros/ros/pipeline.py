@@ -10,20 +10,25 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from erd_ros.errors import ErdError
+from erd_ros.errors import ErdError, InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
 from erd_ros.ros.frames import Frames, Placement
 from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
-from erd_ros.ros.knowledge import cues_of_persons, metres_from_depth_image, used_cues
+from erd_ros.ros.knowledge import (
+    Heights,
+    cues_of_persons,
+    metres_from_depth_image,
+    used_cues,
+)
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
 from erd_ros.runtime import Backend
 from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
-from erd_ros.runtime.people import PeopleConfig, PeopleFilter, moved, people_from_poses
+from erd_ros.runtime.people import People, PeopleConfig, PeopleFilter, moved, people_from_poses
 from erd_ros.runtime.smoothing import SmoothingConfig
 from erd_ros.runtime.tracker import Tracker, TrackerConfig
 from erd_ros.skeleton import Skeleton
@@ -67,7 +72,7 @@ class Pipeline:
         self._cameras = CameraReader(parameters.input_is_rectified)
         self._tracker, self._filter = Tracker(), PeopleFilter()
         self._estimator = Estimator(backend)
-        self._sizes = SizesByPerson()
+        self._sizes, self._heights = SizesByPerson(), Heights()
         self._remark = remark
         self._stamp_s = float("-inf")
         fell_back = backend.device == "cpu" != parameters.device
@@ -89,6 +94,15 @@ class Pipeline:
             parameters.min_keypoints, parameters.min_confidence, parameters.image_margin
         )
 
+    def tell_height(self, person_id: str, height_m: float) -> None:
+        """How tall one person is; 0 = not known any more. From any thread.
+
+        Raises InputError for who is not there, a height that nobody has, and a model without cues.
+        """
+        if not self._estimator.backend.takes_cues:
+            raise InputError("a height has no effect: the model takes no cues")
+        self._heights.tell(person_id, height_m)
+
     def scene(self, inputs: Inputs) -> Scene:
         """What one message says. Without a usable camera it has a problem. Raises FrameError."""
         header = inputs.message.header
@@ -107,7 +121,7 @@ class Pipeline:
         placement = self._placement(header)
         seen = moved(people_from_poses(poses, ids, used), *placement)
         people = self._filter.update(seen, placement.translation, self._stamp_s)
-        self._sizes.forget([people.ids[row] for row in np.flatnonzero(people.ended)])
+        self._forget_ended(people)
         return Scene(
             source=header,
             header=Header(stamp=header.stamp, frame_id=self._parameters.target_frame)
@@ -117,9 +131,15 @@ class Pipeline:
             possible=possible_joints(received.keypoints.skeleton, poses.skeleton),
             keypoints=received.keypoints,
             size=received.size or size,
+            image=received.image,
             state=Person3DArray.NO_ROOT if problem else self._state,
             problem=problem,
         )
+
+    def _forget_ended(self, people: People) -> None:
+        ended = {people.ids[row] for row in np.flatnonzero(people.ended)}
+        self._sizes.forget(sorted(ended))
+        self._heights.keep({name for name in people.ids if name} - ended)
 
     def _camera(self, info: CameraInfo | None) -> tuple[Camera | None, FrameError | None]:
         """The camera, or why there is none."""
@@ -149,7 +169,11 @@ class Pipeline:
         if not self._estimator.backend.takes_cues:
             return self._estimator.estimate(keypoints, camera), []
         known = cues_of_persons(
-            keypoints, self._parameters, self._ground(header), self._depth(inputs.depth)
+            keypoints,
+            self._parameters,
+            self._ground(header),
+            self._depth(inputs.depth),
+            [self._heights.of(name, self._parameters.person_height) for name in ids],
         )
         cues = self._sizes.told(ids, known)
         poses = self._estimator.estimate(keypoints, camera, cues)

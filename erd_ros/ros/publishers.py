@@ -65,13 +65,14 @@ class Publishers:
             else None
         )
         messages = hri_messages() if parameters.publish_humans else None
-        self._humans = Humans(node, messages, self._create) if messages else None
+        self._humans = Humans(node, messages, self._create, parameters) if messages else None
         self._drawing = SkeletonMarkers(MarkerStyle())
         self.adopt(parameters)
 
     def adopt(self, parameters: NodeParameters) -> None:
         """Go on with other values of those parameters that change at once."""
         self._smoothing_lag_s = parameters.smoothing_lag
+        self._predicts = parameters.predict_to_publication
         self._drawing.style = MarkerStyle(
             parameters.marker_joint_diameter,
             parameters.marker_bone_width,
@@ -90,7 +91,7 @@ class Publishers:
     def publish(self, scene: Scene, received_s: float) -> float:
         """Publish a scene everywhere; ``received_s`` on the monotonic clock. The latency, s."""
         if _heard(self._people):
-            message = self._writer.write(scene)
+            message = self._writer.write(scene, self._ahead_s(scene.header))
             message.latency = time.monotonic() - received_s
             self._finish(message)
         latency_s = time.monotonic() - received_s
@@ -122,6 +123,10 @@ class Publishers:
             self._poses.publish(pose_array(scene.header, placed))
         if tf_wanted and placed and self._tf is not None and self._tf_type is not None:
             self._tf.publish(self._tf_type(transforms=transforms(scene.header, placed)))
+
+    def _ahead_s(self, header: Header) -> float:
+        """By how much to move people on; 0 where the clocks disagree."""
+        return float(np.nan_to_num(self._age_s(header))) if self._predicts else 0.0
 
     def _age_s(self, header: Header) -> float:
         now_s = 1e-9 * self._node.get_clock().now().nanoseconds

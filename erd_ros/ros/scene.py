@@ -9,6 +9,7 @@ from std_msgs.msg import Header
 from erd_ros.errors import ErdError
 from erd_ros.msg import Person3DArray
 from erd_ros.pose import Keypoints2D
+from erd_ros.ros.images import ImageArray
 from erd_ros.runtime.people import People
 from erd_ros.skeleton import Skeleton, conversion_matrix
 
@@ -33,6 +34,7 @@ class Scene:
     possible   (J,) joints that the detector's layout can give
     keypoints  as they were seen
     size       (width, height) of the image in pixels; None = not known
+    image      (height, width, 3) uint8 RGB; None = only its keypoints came
     state      of the node, a constant of Person3DArray
     problem    why nobody could be placed
     """
@@ -43,6 +45,7 @@ class Scene:
     possible: Mask
     keypoints: Keypoints2D
     size: tuple[int, int] | None = None
+    image: ImageArray | None = None
     state: int = Person3DArray.FULL
     problem: FrameError | None = None
 

@@ -13,6 +13,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from erd_ros.errors import ErdError
 from erd_ros.msg import Person3DArray
 from erd_ros.ros.cameras import CameraInfos
 from erd_ros.ros.diagnostics import OVERWRITTEN
@@ -23,6 +24,7 @@ from erd_ros.ros.pipeline import Inputs, Pipeline
 from erd_ros.ros.publishers import Publishers
 from erd_ros.ros.scene import FrameError, Scene
 from erd_ros.ros.statistics import Statistics
+from erd_ros.srv import SetPersonHeight
 
 # Called with a cause to count and the message that says what was wrong.
 Warn = Callable[[str, str], None]
@@ -36,7 +38,7 @@ class _Frame(NamedTuple):
 
 
 class Worker:
-    """Callbacks only store the newest message; one thread does everything else.
+    """Callbacks only store what was said; one thread does everything else.
 
     Making it subscribes, ``close`` ends it.
     """
@@ -65,6 +67,9 @@ class Worker:
         front_end = pipeline.front_end
         self._input = self._subscribe(front_end.message_type, front_end.topic, self._store)
         self._subscriptions.append(self._input)
+        self._service = node.create_service(
+            SetPersonHeight, "~/set_person_height", self._set_person_height
+        )
         # Not the node's clock, which stands still when a bag is paused.
         self._timer = node.create_timer(
             parameters.stale_timeout / 4, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -93,9 +98,18 @@ class Worker:
         """Close the input topics and end the thread."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
+        self._node.destroy_service(self._service)
         self._node.destroy_timer(self._timer)
         self._mailbox.close()
         self._thread.join()
+
+    def _set_person_height(self, request: Any, response: Any) -> Any:
+        try:
+            self._pipeline.tell_height(request.id, request.height)
+            response.success = True
+        except ErdError as error:
+            response.message = str(error)
+        return response
 
     def _store(self, message: Any) -> None:
         if self._mailbox.put(_Frame(message, time.monotonic())):
