@@ -304,7 +304,10 @@ def test_command(model_file, data, figures, tmp_path, capsys):
 def test_command_refuses(model_file, data, capsys):
     words = ["evaluate", str(model_file), "--data", str(data)]
     assert main([*words, "--beside", f"x={model_file}"]) == 1
-    assert "--beside goes with --protocol robot, not with studio" in capsys.readouterr().err
+    assert (
+        "--beside goes with --protocol robot or backends, not with studio"
+        in capsys.readouterr().err
+    )
     assert main([*words, "--protocol", "robot", "--by", "joint"]) == 1
     assert "--by goes with --protocol studio, not with robot" in capsys.readouterr().err
     assert main([*words, "--protocol", "robot", "--beside", "x.onnx"]) == 1
