@@ -14,6 +14,8 @@ from erd_ros.errors import ArtifactError, InputError
 from erd_ros.skeleton import Skeleton
 
 METADATA_KEY = "erd_ros.artifact"
+# Of an ONNX file: the nodes that give every step's estimate in the camera frame, for evaluation.
+STEPS_KEY = "erd_ros.steps"
 FORMAT_VERSION = 1
 UNIT = "metre"
 FRAME = "camera optical (x right, y down, z forward)"

@@ -6,7 +6,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,8 @@ from typing import Any
 
 from erd_ros.errors import InputError
 
+_WIDTH = 170  # of a table in a pipe, which has none of its own; 80 columns cut the numbers
+_LABEL_WIDTH = 40  # what is longer goes on in the next line: some actions are whole sentences
 _PACKAGES = ("numpy", "onnxruntime", "torch", "rclpy", "mediapipe")
 
 
@@ -37,6 +40,47 @@ def write_json(path: Path, figures: Mapping[str, Any], *, seed: int | None) -> N
         path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of one table; the first column holds labels."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def print_tables(tables: Iterable[Table], console: Any = None) -> None:
+    """Print the tables on a rich.console.Console, that of the terminal where none is given."""
+    from rich.console import Console
+    from rich.table import Column
+    from rich.table import Table as RichTable
+
+    console = console or Console()
+    if not console.is_terminal:
+        console.width = _WIDTH
+    for table in tables:
+        first, *others = table.columns
+        width = min(_LABEL_WIDTH, max(len(row[0]) for row in table.rows))
+        labels = Column(first, min_width=width, max_width=_LABEL_WIDTH, overflow="fold")
+        printed = RichTable(labels, *others, title=table.title)
+        for row in table.rows:
+            printed.add_row(*row)
+        console.print(printed)
+
+
+def markdown_tables(tables: Iterable[Table]) -> str:
+    """The tables under a heading each, with a line between them."""
+    return "\n".join(_markdown(table) for table in tables)
+
+
+def _markdown(table: Table) -> str:
+    lines = [f"### {table.title}", "", f"| {' | '.join(table.columns)} |"]
+    lines.append("|---" * len(table.columns) + "|")
+    for row in table.rows:
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |")
+    return "\n".join(lines) + "\n"
 
 
 def replace_section(path: Path, name: str, text: str) -> None:

@@ -12,8 +12,8 @@ from erd_ros.cues import ANKLE_HEIGHT, CUES, Cues
 from erd_ros.data.batches import Simulation, SimulationConfig
 from erd_ros.data.cues import CueConfig
 from erd_ros.errors import InputError
-from erd_ros.geometry.size import Rows, SizeAndDepthSolver
 from erd_ros.mocap import read_human36m_cameras, read_mocap
+from erd_ros.models.size import SizeAndDepthSolver
 from erd_ros.models.sizing import Prior, Sizing, no_cues, size_of
 from erd_ros.models.view import look_at_person
 from erd_ros.skeleton import H36M17
@@ -25,33 +25,33 @@ COLUMN = {name: index for index, name in enumerate(CUES)}
 
 def test_rows_are_solved_as_numpy_solves_them():
     generator = np.random.default_rng(0)
-    rows = Rows(*generator.normal(size=(3, 20, 5)))
+    rows = generator.normal(size=(20, 3, 5))
+    rows[:, :, :2] = [[1, 0], [0, 1], [0, 0]]  # which ask for the variances
     informations = generator.uniform(0.1, 9, (20, 5))
-    solved = SizeAndDepthSolver(rows).solve(informations)
+    informations[:, :2] = 0
+    solved = SizeAndDepthSolver(torch.from_numpy(rows)).solve(torch.from_numpy(informations))
+    excess = solved.excess(torch.from_numpy(rows))
     for person in range(20):
-        one = np.stack([rows.of_size[person], rows.of_depth[person]], -1)
-        value, information = rows.value[person], informations[person]
+        design, value, information = rows[person, :2].T, -rows[person, 2], informations[person]
         weight = np.sqrt(information)
-        expected = np.linalg.lstsq(weight[:, None] * one, weight * value, rcond=None)[0]
-        covariance = np.linalg.inv((one * information[:, None]).T @ one)
-        found = (solved.size[person, 0], solved.depth[person, 0])
-        np.testing.assert_allclose(found, expected, rtol=1e-9)
-        variances = (solved.size_variance[person, 0], solved.depth_variance[person, 0])
-        np.testing.assert_allclose(variances, np.diag(covariance), rtol=1e-9)
-        assert solved.covariance[person, 0] == pytest.approx(covariance[0, 1], rel=1e-9)
+        expected = np.linalg.lstsq(weight[:, None] * design, weight * value, rcond=None)[0]
+        covariance = np.linalg.inv((design * information[:, None]).T @ design)
+        np.testing.assert_allclose(solved.solution[person, 0], [*expected, 1], rtol=1e-9)
+        variances = np.einsum("ri,ij,rj->r", design, covariance, design)
+        np.testing.assert_allclose(solved.variances[person], variances, rtol=1e-9)
+        np.testing.assert_allclose(excess[person], design @ expected - value, rtol=1e-9)
 
 
 def test_one_row_far_surer_than_the_others_costs_no_digits():
     """A depth to a millimetre beside a guess of the size to 10 cm, in float32."""
     ratio, guess, depth = 2.5, 1.6, 4.2
-    of_size, of_depth = np.array([[-ratio, 1, 0]]), np.array([[1.0, 0, 1]])
-    rows = Rows(*(np.float32(one) for one in (of_size, of_depth, [[0, guess, depth]])))
-    information = np.float32([[400, 100, 1e6]])
+    rows = torch.tensor([[[-ratio, 1, 0], [1, 0, 1], [0, -guess, -depth]]])
+    information = torch.tensor([[400, 100, 1e6]])
     solved = SizeAndDepthSolver(rows).solve(information)
-    weight = np.sqrt(information[0].astype(float))
-    design = np.stack([of_size[0], of_depth[0]], -1) * weight[:, None]
+    weight = np.sqrt(information[0].numpy().astype(float))
+    design = rows[0, :2].T.numpy().astype(float) * weight[:, None]
     expected = np.linalg.lstsq(design, weight * [0, guess, depth], rcond=None)[0]
-    np.testing.assert_allclose([solved.size[0, 0], solved.depth[0, 0]], expected, rtol=3e-7)
+    np.testing.assert_allclose(solved.solution[0, 0, :2], expected, rtol=3e-7)
 
 
 @pytest.fixture(scope="module")

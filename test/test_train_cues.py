@@ -79,7 +79,7 @@ def test_a_surer_guess_that_is_wrong_costs_more(data, tmp_path):
     cameras = read_human36m_cameras(data, WITH_CUES.cameras)
     mocap = read_mocap(data, WITH_CUES.sources, "train")
     simulation = Simulation(mocap, cameras, WITH_CUES.simulation)
-    model = started(WITH_CUES, tmp_path, simulation, None, Processes()).model.eval()
+    model = started(WITH_CUES, tmp_path, simulation, Processes()).model.eval()
     batch = simulation.draw(500, torch.Generator().manual_seed(0))
     losses = []
     with torch.no_grad():

@@ -67,7 +67,7 @@ def begun(config, data, out):
     """A model at its first step, and a batch."""
     cameras = read_human36m_cameras(data, config.cameras)
     simulation = Simulation(read_mocap(data, config.sources, "train"), cameras, config.simulation)
-    state = started(config, out, simulation, None, Processes())
+    state = started(config, out, simulation, Processes())
     return state.model, simulation.draw(32, torch.Generator().manual_seed(0))
 
 
@@ -209,6 +209,15 @@ def test_a_given_lifter_is_left_as_it_is(data, lifter, tmp_path):
     assert given.keys() <= after.keys()
     assert all(torch.equal(given[name], after[name]) for name in given)
     assert train(TINY, data, tmp_path, resume=True, lifter=lifter) == final
+
+
+def test_a_given_lifter_is_trained_further(data, lifter, tmp_path):
+    final = train(TINY, data, tmp_path, lifter=lifter, further=True)
+    assert [line["stage"] for line in history(tmp_path)] == [0, 0, 1, 1, 2, 2]
+    before = load_model(lifter)[1].training["validation_mpjpe_mm"][0]
+    assert load_model(final)[1].training["validation_mpjpe_mm"][0] <= before + 1e-6
+    with pytest.raises(InputError, match="no lifter to train further; name one with --lifter"):
+        train(TINY, data, tmp_path / "other", further=True)
 
 
 def test_regressors_that_do_harm_are_not_kept(data, lifter, tmp_path):

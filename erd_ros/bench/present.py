@@ -1,39 +1,22 @@
 """Figures of ``erd bench`` as tables, as a section of a Markdown page and as a plot."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as RichTable
 
-from erd_ros.report import empty_figure
+from erd_ros import report
+from erd_ros.report import Table, empty_figure, markdown_tables
 
 # The section of docs/results.md.
 SECTION = "erd bench"
-_WIDTH = 130
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells of one table; the first column holds labels."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 def print_tables(figures: Mapping[str, Any], console: Console | None = None) -> None:
     """Print all of them, then what could not be measured."""
     console = console or Console()
-    if not console.is_terminal:
-        console.width = _WIDTH
-    for table in _tables(figures):
-        printed = RichTable(*table.columns, title=table.title)
-        for row in table.rows:
-            printed.add_row(*row)
-        console.print(printed)
+    report.print_tables(_tables(figures), console)
     console.print(_floor(figures))
     for what, reason in figures["missing"].items():
         console.print(f"not here: {what}: {reason}", highlight=False, markup=False)
@@ -50,11 +33,7 @@ def markdown(figures: Mapping[str, Any], machine: Mapping[str, Any], command: st
         f"`{figures['model']['sha256'][:16]}`. {_floor(figures)}",
         "",
     ]
-    for table in _tables(figures):
-        lines += [f"### {table.title}", "", f"| {' | '.join(table.columns)} |"]
-        lines.append("|---" * len(table.columns) + "|")
-        lines += [f"| {' | '.join(row)} |" for row in table.rows]
-        lines.append("")
+    lines.append(markdown_tables(_tables(figures)))
     if figures["missing"]:
         lines.append("Not measured, for it is not on this machine:")
         lines.append("")

@@ -6,7 +6,7 @@ from pathlib import Path
 from erd_ros.commands.train import add_data
 from erd_ros.errors import InputError
 
-PROTOCOLS = ("studio", "robot", "cues")
+PROTOCOLS = ("studio", "robot", "cues", "backends")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,14 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="studio",
         help="studio: before Human3.6M's cameras; robot: before robots' cameras, as detectors of "
         "six layouts see people, joints missing; cues: the studio again, with what else a robot "
-        "may know, for models that take it (default: %(default)s)",
+        "may know, for models that take it; backends: those of robot, with every backend that is "
+        "here (default: %(default)s)",
     )
     parser.add_argument(
         "--beside",
-        metavar="NAME=FILE.onnx",
+        metavar="NAME=FILE",
         nargs="+",
         default=[],
-        help="other models to show beside it, with --protocol robot",
+        help="other models to show beside it, with --protocol robot; with --protocol backends "
+        "the same model in another precision, or its checkpoint for PyTorch",
     )
     parser.add_argument(
         "--sources",
@@ -58,10 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
     _check_options(arguments)
-    if arguments.protocol == "robot":
-        _robot(arguments)
-        return
-    _cues(arguments) if arguments.protocol == "cues" else _studio(arguments)
+    protocols = {"studio": _studio, "robot": _robot, "cues": _cues, "backends": _backends}
+    protocols[arguments.protocol](arguments)
 
 
 def _studio(arguments: argparse.Namespace) -> None:
@@ -84,10 +84,8 @@ def _robot(arguments: argparse.Namespace) -> None:
     from erd_ros.evaluate.robot_protocol import evaluate_robot
     from erd_ros.report import command
 
-    model = _model(arguments)
-    models = {model.stem: model, **dict(named_file(one) for one in arguments.beside)}
     figures = evaluate_robot(
-        models, arguments.data, arguments.sources, arguments.split, arguments.seed
+        _models(arguments), arguments.data, arguments.sources, arguments.split, arguments.seed
     )
     print_tables(figures)
     _keep(arguments, figures, SECTION, markdown(figures, command()))
@@ -108,6 +106,18 @@ def _cues(arguments: argparse.Namespace) -> None:
     _keep(arguments, figures, SECTION, markdown(figures, model, command()))
 
 
+def _backends(arguments: argparse.Namespace) -> None:
+    from erd_ros.evaluate.backends import evaluate_backends
+    from erd_ros.evaluate.backends_present import SECTION, markdown, print_tables
+    from erd_ros.report import command
+
+    figures = evaluate_backends(
+        _models(arguments), arguments.data, arguments.sources, arguments.split, arguments.seed
+    )
+    print_tables(figures)
+    _keep(arguments, figures, SECTION, markdown(figures, command()))
+
+
 def _keep(
     arguments: argparse.Namespace, figures: dict[str, object], section: str, text: str
 ) -> None:
@@ -126,9 +136,15 @@ def _model(arguments: argparse.Namespace) -> Path:
     return arguments.model or DEFAULT_MODEL
 
 
+def _models(arguments: argparse.Namespace) -> dict[str, Path]:
+    """By name: the model, then those beside it."""
+    model = _model(arguments)
+    return {model.stem: model, **dict(named_file(one) for one in arguments.beside)}
+
+
 def _check_options(arguments: argparse.Namespace) -> None:
     """Raise InputError for an option that says nothing under the protocol."""
-    protocols = {"by": ("studio",), "plot": ("studio", "cues"), "beside": ("robot",)}
+    protocols = {"by": ("studio",), "plot": ("studio", "cues"), "beside": ("robot", "backends")}
     for option, sensible in protocols.items():
         if getattr(arguments, option) and arguments.protocol not in sensible:
             raise InputError(
@@ -141,5 +157,5 @@ def named_file(option: str) -> tuple[str, Path]:
     """Name and path of one value of ``--beside``. Raises InputError."""
     name, equals, path = option.partition("=")
     if not (name and equals and path):
-        raise InputError(f"--beside has '{option}', expected NAME=FILE.onnx")
+        raise InputError(f"--beside has '{option}', expected NAME=FILE")
     return name, Path(path)

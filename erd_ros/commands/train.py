@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take this trained lifter as it is and train the regressors alone",
     )
     parser.add_argument(
+        "--further", action="store_true", help="with --lifter: train that lifter on before them"
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint in RUN"
     )
     parser.add_argument(
@@ -75,6 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.out,
             resume=arguments.resume,
             lifter=arguments.lifter,
+            further=arguments.further,
             processes=processes,
         )
     if processes.is_first:

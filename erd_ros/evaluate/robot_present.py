@@ -17,7 +17,16 @@ _COLUMNS = {
     "mpjpe_inferred_mm": "MPJPE, inferred",
     "size_error_mm": "size error",
 }
-_BY_CONDITION = ("mpjpe_mm", "mpjpe_seen_mm", "pa_mpjpe_mm", "mrpe_mm", "size_error_mm")
+_BY_CONDITION = {
+    metric: _COLUMNS[metric]
+    for metric in ("mpjpe_mm", "mpjpe_seen_mm", "pa_mpjpe_mm", "mrpe_mm", "size_error_mm")
+}
+_SIGMA_COLUMNS = {
+    "sigma_mm": "sigma",
+    "within_sigma_percent": "within one, %",
+    "within_two_sigma_percent": "within two, %",
+}
+_SIGMA_BY = ("joints seen", "distance, m")
 _LOSS_COLUMNS = ("poses", "MPJPE before", "MPJPE after", "grows by %")
 
 
@@ -55,9 +64,15 @@ def _tables(figures: Mapping[str, Any]) -> Iterator[Table]:
         lost = [(what, list(one.values())) for what, one in costs.items()]
         yield Table(f"{name}, what losses cost", _LOSS_COLUMNS, lost)
     examined = next(name for name in models if name != MEAN_POSE)
-    yield _by(f"{examined}, by source", models[examined]["sources"])
-    for condition, labels in models[examined]["conditions"].items():
-        yield _by(f"{examined}, by {condition}", labels)
+    sources, conditions = models[examined]["sources"], models[examined]["conditions"]
+    if any("sigma_mm" in errors for errors in sources.values()):
+        labels = {"all": models[examined]["steps"][-1]}
+        for condition in _SIGMA_BY:
+            labels |= {f"{condition}: {one}": of for one, of in conditions[condition].items()}
+        yield _by(f"{examined}, sigma of the distance", labels, _SIGMA_COLUMNS)
+    yield _by(f"{examined}, by source", sources, _BY_CONDITION)
+    for condition, labels in conditions.items():
+        yield _by(f"{examined}, by {condition}", labels, _BY_CONDITION)
 
 
 def _label(name: str, step: int, steps: list[Any]) -> str:
@@ -66,11 +81,11 @@ def _label(name: str, step: int, steps: list[Any]) -> str:
     return f"{name}, after step {step}" if step else f"{name}, lifter alone"
 
 
-def _by(title: str, labels: Mapping[str, Any]) -> Table:
+def _by(title: str, labels: Mapping[str, Any], columns: Mapping[str, str]) -> Table:
     """One row per label that any pose has."""
     rows = [
-        (label, [errors["poses"], *(errors[metric] for metric in _BY_CONDITION)])
+        (label, [errors["poses"], *(errors[metric] for metric in columns)])
         for label, errors in labels.items()
         if errors["poses"]
     ]
-    return Table(title, ("poses", *(_COLUMNS[metric] for metric in _BY_CONDITION)), rows)
+    return Table(title, ("poses", *columns.values()), rows)

@@ -120,11 +120,11 @@ def evaluate_robot(
     examined = robot_scene(read_mocap(data, sources, split), seed)
     mean = mean_pose(read_mocap(data, sources, "train"), seed)
     scene = examined.scene
-    summaries = {MEAN_POSE: _summary([_of_mean_pose(mean, scene)], None, examined, sources)}
+    summaries = {MEAN_POSE: _summary([_of_mean_pose(mean, scene)], (None, None), examined, sources)}
     for name, model in loaded.items():
-        size = model.size(scene.rays, scene.confidence)
         steps = model(scene.rays, scene.confidence)
-        summaries[name] = _summary(steps, size, examined, sources)
+        said = model.size_and_sigma(scene.rays, scene.confidence)
+        summaries[name] = _summary(steps, said, examined, sources)
     files = {
         name: {"file": str(models[name]), "sha256": one.sha256} for name, one in loaded.items()
     }
@@ -156,12 +156,13 @@ def _of_mean_pose(mean: Array, scene: Scene) -> tuple[Array, Array]:
 
 def _summary(
     steps: Sequence[tuple[Array, Array]],
-    size: Array | None,
+    said: tuple[Array, Array] | tuple[None, None],
     examined: RobotScene,
     sources: Sequence[str],
 ) -> Figures:
+    """Of steps (joints, root), the last with the size and the sigma of the distance."""
     errors = [pose_errors(*step, examined.scene) for step in steps[:-1]]
-    errors.append(pose_errors(*steps[-1], examined.scene, size))
+    errors.append(pose_errors(*steps[-1], examined.scene, *said))
     everything = np.ones(len(examined.source), bool)
     of_sources = {one: examined.source == i for i, one in enumerate(sources)}
     last = errors[-1]

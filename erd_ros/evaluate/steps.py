@@ -1,5 +1,6 @@
 """Every step's estimate from the ONNX file that ships, run by ONNX Runtime."""
 
+import base64
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from erd_ros.artifact import Artifact
+from erd_ros.artifact import STEPS_KEY, Artifact
 from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.metrics import Array
 from erd_ros.pose import FloatArray
@@ -44,9 +45,14 @@ class StepModel:
         values = self._run(_step_names(self.info.steps), rays, confidence, cues)
         return list(zip(values[0::2], values[1::2], strict=True))
 
-    def size(self, rays: FloatArray, confidence: FloatArray) -> Array | None:
-        """(N,) the persons' sizes without cues, metres; None of a model that does not say."""
-        return self._run(["size"], rays, confidence, None)[0][:, 0] if self.takes_cues else None
+    def size_and_sigma(
+        self, rays: FloatArray, confidence: FloatArray
+    ) -> tuple[Array, Array] | tuple[None, None]:
+        """(N,) sizes without cues and deviations of the distance, metres; None: it does not say."""
+        if not self.takes_cues:
+            return None, None
+        size, sigma = self._run(["size", "sigma"], rays, confidence, None)
+        return size[:, 0], sigma
 
     def _run(
         self, names: list[str], rays: FloatArray, confidence: FloatArray, cues: FloatArray | None
@@ -69,13 +75,18 @@ def load_steps(path: Path) -> StepModel:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's errors share no public base
         raise ArtifactError(f"{path} is not an ONNX file: {error}; copy it again") from error
-    info = Artifact.from_metadata({one.key: one.value for one in model.metadata_props}, str(path))
-    described = {value.name: value for value in model.graph.value_info}
+    metadata = {one.key: one.value for one in model.metadata_props}
+    info = Artifact.from_metadata(metadata, str(path))
+    steps = onnx.GraphProto.FromString(base64.b64decode(metadata.get(STEPS_KEY, "")))
+    # Files of before there was such a graph have these values in their own.
+    described = {value.name: value for value in (*model.graph.value_info, *steps.output)}
     absent = [name for name in _step_names(info.steps) if name not in described]
     if absent:
         raise ArtifactError(
             f"{path}: its graph has no value '{absent[0]}'; export it again with `erd export`"
         )
+    model.graph.node.extend(steps.node)
+    model.graph.initializer.extend(steps.initializer)
     model.graph.output.extend(described[name] for name in _step_names(info.steps))
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]

@@ -45,10 +45,17 @@ class PoseErrors:
     of_joints: Array
 
 
-def pose_errors(joints: Array, root: Array, scene: Scene, size: Array | None = None) -> PoseErrors:
+def pose_errors(
+    joints: Array,
+    root: Array,
+    scene: Scene,
+    size: Array | None = None,
+    sigma: Array | None = None,
+) -> PoseErrors:
     """Errors of joints (F, J, 3) relative to the root, of roots (F, 3) and sizes (F,), metres.
 
-    size  the joints' own where not given
+    size   the joints' own where not given
+    sigma  (F,) standard deviations of the distance: how often it errs by less, percent
     """
     truth, root_truth = scene.joints, scene.root
     size = true_size(joints) if size is None else size
@@ -70,7 +77,19 @@ def pose_errors(joints: Array, root: Array, scene: Scene, size: Array | None = N
         "auc_3d": auc_3d(joints[:, counted], truth[:, counted]),
         "size_error_mm": 1000 * np.abs(size - true_size(truth)),
     }
+    if sigma is not None:
+        of_poses |= _of_sigma(root, root_truth, sigma)
     return PoseErrors(of_poses, joint_errors_mm(joints, truth))
+
+
+def _of_sigma(root: Array, truth: Array, sigma: Array) -> dict[str, Array]:
+    """A sigma is honest where 68 % of the distances are within one and 95 % within two."""
+    error = np.abs(np.linalg.norm(root, axis=-1) - np.linalg.norm(truth, axis=-1))
+    return {
+        "sigma_mm": 1000 * sigma,
+        "within_sigma_percent": 100.0 * (error < sigma),
+        "within_two_sigma_percent": 100.0 * (error < 2 * sigma),
+    }
 
 
 def true_size(points: Array) -> Array:

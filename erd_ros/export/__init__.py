@@ -1,5 +1,6 @@
 """Export: the graph that was trained, as one ONNX file that ONNX Runtime and TensorRT 8.6 read."""
 
+import base64
 import io
 import logging
 import warnings
@@ -16,9 +17,10 @@ from onnx import helper
 from torch import Tensor, nn
 
 from erd_ros import golden
-from erd_ros.artifact import METADATA_KEY, Artifact
+from erd_ros.artifact import METADATA_KEY, STEPS_KEY, Artifact
 from erd_ros.cues import Cues
 from erd_ros.errors import ArtifactError, InputError
+from erd_ros.export.graph import simplify, split_off
 from erd_ros.export.networks import PRECISIONS
 from erd_ros.golden import Golden
 from erd_ros.models.checkpoint import load_model, write_atomically
@@ -56,9 +58,9 @@ def export(checkpoint: Path, out: Path, precision: str = "float32") -> dict[str,
     """Write a checkpoint as ONNX; returns the file's bytes and the largest difference, metres.
 
     The outputs are ``joints``, ``root`` and ``residual``, and ``size`` and ``sigma`` of a model
-    that takes ``cues``; the estimates of the steps stay inside as values named ``joints_step_0``
-    (the lifter alone) to ``joints_step_K``, ``root_step_...``. With the description goes what
-    PyTorch makes of a few people, for ``runtime/self_test.py``.
+    that takes ``cues``. In the file's metadata are the nodes that give the estimates of the steps,
+    ``joints_step_0`` (the lifter alone) to ``joints_step_K``, ``root_step_...``, and what PyTorch
+    makes of a few people, for ``runtime/self_test.py``.
 
     precision  a key of ``PRECISIONS``: the networks' numbers; all others, inputs and outputs
                included, are float32
@@ -170,38 +172,43 @@ def _to_onnx(model: ErdModel) -> onnx.ModelProto:
         )
     assert program is not None  # with dynamo it never is
     proto: onnx.ModelProto = program.model_proto
+    # The exporter notes where in the sources things come from: paths of this machine, in fields
+    # that the older format does not have.
+    graph = proto.graph
+    del graph.metadata_props[:]
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+    simplify(graph)
     return proto
 
 
 def _with_contract(
     proto: onnx.ModelProto, artifact: Artifact, reference: Golden
 ) -> onnx.ModelProto:
-    """Name the last step's values joints and root, make them the outputs, add what is known."""
+    """Make the last step's values the outputs joints and root, and add what is known of the model.
+
+    What only the steps before it need goes into the description: a runtime would work it out.
+    """
     graph = proto.graph
     kinds = {output.name: output for output in graph.output}
     for name in _OUTPUTS[:2]:
         last = f"{name}_step_{artifact.steps}"
         graph.node.append(helper.make_node("Identity", [last], [name], name=name))
-        renamed = onnx.ValueInfoProto()
-        renamed.CopyFrom(kinds[last])
-        renamed.name = name
-        kinds[name] = renamed
-    kept = {info.name for info in graph.value_info}
-    graph.value_info.extend(
-        info for name, info in kinds.items() if name not in _OUTPUTS and name not in kept
-    )
+        kinds[name] = onnx.ValueInfoProto()
+        kinds[name].CopyFrom(kinds[last])
+        kinds[name].name = name
     del graph.output[:]
     graph.output.extend(kinds[name] for name in _OUTPUTS if name in kinds)
+    steps = split_off(graph, [value for name, value in kinds.items() if name not in _OUTPUTS])
     del proto.metadata_props[:]
-    metadata = {METADATA_KEY: artifact.to_json(), golden.METADATA_KEY: reference.to_json()}
+    metadata = {
+        METADATA_KEY: artifact.to_json(),
+        STEPS_KEY: base64.b64encode(steps.SerializeToString()).decode(),
+        golden.METADATA_KEY: reference.to_json(),
+    }
     helper.set_model_props(proto, metadata)
-    # The exporter notes where in the sources things come from: paths of this machine, in fields
-    # that the older format does not have.
     proto.ir_version = IR_VERSION
-    del graph.metadata_props[:]
-    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
-        del part.metadata_props[:]
-        part.ClearField("doc_string")
     onnx.checker.check_model(proto, full_check=True)
     return proto
 

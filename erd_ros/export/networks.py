@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
 
+from erd_ros.export.flat import FlatLcn, FlatRegressor
 from erd_ros.models.erd import ErdModel
-from erd_ros.models.lcn import LocallyConnected
+from erd_ros.models.lcn import LcnLifter, LocallyConnected
 
 
 class _InHalf(nn.Module):
@@ -27,6 +28,9 @@ def _whole(model: ErdModel) -> ErdModel:
     folded = copy.deepcopy(model)
     with torch.no_grad():
         _fold(folded)
+        if isinstance(folded.lifter, LcnLifter):
+            folded.lifter = FlatLcn(folded.lifter, folded.lifter_shape().channels)
+        folded.regressors = nn.ModuleList(FlatRegressor(one) for one in folded.regressors)
     return folded
 
 

@@ -187,13 +187,14 @@ class ErdModel(nn.Module):
         features, context = self.inputs.of_lifter(view)
         with self.in_networks():
             pose = self.lifter(features, context).float()
-        several = pose.unflatten(-1, (len(self.relative_to), 3)).transpose(1, 2)
-        poses = several * self.pose_deviation + self.pose_mean
-        log_size, log_deviation, depth = poses[:, 0, 0].unbind(-1)
-        poses = poses * self.not_itself
+        # (N, R, 3, J): one row per coordinate, so that a runtime goes through joints at a stretch.
+        several = pose.mT.unflatten(1, (len(self.relative_to), 3))
+        poses = several * self.pose_deviation.mT + self.pose_mean.mT
+        log_size, log_deviation, depth = poses[:, 0, :, 0].unbind(-1)
+        poses = poses * self.not_itself.mT
         # A sum: ONNX's mean has an axis that opset 17 writes otherwise than the exporter does.
-        joints = (poses - poses[:, :, :1]).sum(1) / len(self.relative_to)
-        return Lifted(poses, joints, depth, Prior.of(log_size, log_deviation))
+        joints = (poses - poses[..., :1]).sum(1) / len(self.relative_to)
+        return Lifted(poses.mT, joints.mT, depth, Prior.of(log_size, log_deviation))
 
     def _descend(self, view: View, given: Tensor | None, cues: Tensor | None) -> Iterator[Estimate]:
         """Every step's estimate in the view's frame (ERD paper eqs. 2 to 5)."""
@@ -210,7 +211,8 @@ class ErdModel(nn.Module):
                 features = torch.cat([features, _certainty(estimate.sized)], -1)
             with self.in_networks():
                 increment = regressor(features).float()
-            pose = pose + _relative_to_root(increment * self.increment_deviation)
+            increment = increment.mT * self.increment_deviation.mT
+            pose = (pose.mT + (increment - increment[..., :1])).mT
             if self.config.root_every_step:
                 estimate = solve(step, view, lifted, pose, known)
             else:
@@ -235,7 +237,7 @@ class ErdModel(nn.Module):
         """A pose in sizes brought to metres, and its root."""
         cues = no_cues(pose.shape[0], pose) if cues is None else cues
         sized = self.sizings[step](view, pose, lifted.prior, cues)
-        return Estimate(sized.size[:, None, None] * pose, sized.root, sized)
+        return Estimate(sized.joints, sized.root, sized)
 
 
 def what_is_sure(estimate: Estimate, rays: Tensor, confidence: Tensor) -> tuple[Tensor, ...]:
@@ -252,25 +254,20 @@ def what_is_sure(estimate: Estimate, rays: Tensor, confidence: Tensor) -> tuple[
 def reprojection_error(estimate: Estimate, rays: Tensor, confidence: Tensor) -> Tensor:
     """Distance (N, J) in normalised image coordinates; 0 where a joint was not seen."""
     seen = confidence > 0
-    rays = torch.where(seen[..., None], rays, 0.0)
-    offset = rays - _project(estimate.joints, estimate.root)
+    given = torch.where(seen[:, None], rays.mT, 0.0)
+    offset = given - _project(estimate.joints, estimate.root).mT
     # sqrt has no slope at 0; nothing is trained through here, and inference does not mind.
-    distance = (offset * offset).sum(-1).sqrt()
+    distance = (offset * offset).sum(1).sqrt()
     return torch.where(seen, distance, 0.0)
 
 
 def _project(joints: Tensor, root: Tensor) -> Tensor:
-    """Perspective projection (ERD paper eq. 5) in normalised image coordinates."""
-    points = joints + root[:, None]
-    return points[..., :2] / points[..., 2:].clamp(min=_SMALLEST_DEPTH)
+    """Perspective projection (N, J, 2), ERD paper eq. 5, in normalised image coordinates."""
+    points = joints.mT + root[..., None]
+    return (points[:, :2] / points[:, 2:].clamp(min=_SMALLEST_DEPTH)).mT
 
 
 def _certainty(sized: Sized) -> Tensor:
     """Logarithms (N, 2) of the relative deviations of size and depth, about 1 in magnitude."""
-    size = sized.size_variance.log() / 2 - sized.size.clamp(min=_SMALLEST_DEPTH).log()
-    depth = sized.depth_variance.log() / 2 - sized.root[:, 2].clamp(min=_SMALLEST_DEPTH).log()
-    return torch.stack([size, depth], -1) + 3
-
-
-def _relative_to_root(joints: Tensor) -> Tensor:
-    return joints - joints[:, :1]
+    values = sized.solution.clamp(min=_SMALLEST_DEPTH)
+    return sized.variances.log() / 2 - values.log() + 3

@@ -22,24 +22,26 @@ CONTEXT: dict[str, Callable[[View], Tensor]] = {
 _SIZES = {"direction": 2, "location": 2, "scale": 1, "log_scale": 1}
 
 
-def _by_person(points: Tensor, view: View, mean: Tensor, deviation: Tensor) -> Tensor:
+def _by_person(view: View, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
     """AbsPoseLifter eq. 2: about the person's mean, in units of the person's scale."""
-    return (points - view.centre[:, None]) / view.scale[:, None, None]
+    return view.centre[..., None], view.scale[:, None, None]
 
 
-def _by_data(points: Tensor, view: View, mean: Tensor, deviation: Tensor) -> Tensor:
+def _by_data(view: View, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
     """Each coordinate by the training data's mean and deviation (ERD paper 4.2)."""
-    return (points - mean) / deviation
+    return mean.mT, deviation.mT
 
 
+# Centre and unit of the rays (N, 2, J).
 SCALINGS = {"person": _by_person, "data": _by_data}
 
-# Reconstructed features (ERD paper table 2) of the given keypoints and the reprojected ones.
+# Reconstructed features (ERD paper table 2) of the given keypoints, and what they have beyond the
+# reprojected ones.
 FEATURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "init2d": lambda given, projected: given,
-    "proj2d": lambda given, projected: projected,
-    "concat": lambda given, projected: torch.cat([given, projected], -1),
-    "residual": lambda given, projected: given - projected,
+    "init2d": lambda given, offset: given,
+    "proj2d": lambda given, offset: given - offset,
+    "concat": lambda given, offset: torch.cat([given, given - offset], -1),
+    "residual": lambda given, offset: offset,
 }
 
 
@@ -125,7 +127,7 @@ class Inputs(nn.Module):
             self.context_mean.copy_(context.mean(0))
             self.context_deviation.copy_(context.std(0).clamp(min=_SMALLEST_DEVIATION))
         if self.config.pca:
-            keypoints = self._scaled(view.rays, view).flatten(1)
+            keypoints = self._scaled(view).flatten(1)
             self.pca_mean.copy_(keypoints.mean(0))
             _, _, axes = torch.linalg.svd(keypoints - self.pca_mean, full_matrices=False)
             self.pca_components.copy_(axes[: self.config.pca])
@@ -135,7 +137,7 @@ class Inputs(nn.Module):
 
         Reduced by PCA the keypoints belong to no joint: they stand in the context alone.
         """
-        keypoints = self._scaled(view.rays, view)
+        keypoints = self._scaled(view)
         context = keypoints[:, 0, :0]
         if self.config.context:
             context = (self._raw_context(view) - self.context_mean) / self.context_deviation
@@ -148,13 +150,13 @@ class Inputs(nn.Module):
 
     def of_regressor(self, feature: str, view: View, projected: Tensor) -> Tensor:
         """Features (N, F) of a regressor from reprojected keypoints (N, J, 2) in the view."""
-        given, projected = self._scaled(view.rays, view), self._scaled(projected, view)
-        offset = (given - projected).clamp(-_LARGEST_RESIDUAL, _LARGEST_RESIDUAL)
-        weight = view.confidence[..., None]
-        given, projected = weight * given, weight * (given - offset)
+        weight, unit = view.confidence[:, None], self._scaling(view)[1]
+        offset = ((view.rays - projected).mT / unit).clamp(-_LARGEST_RESIDUAL, _LARGEST_RESIDUAL)
+        given, offset = (weight * self._scaled(view).mT).mT, (weight * offset).mT
         if self.config.pca:
-            return FEATURES[feature](self._reduced(given), self._reduced(projected))
-        return FEATURES[feature](given, projected).flatten(1)
+            reduced = offset.flatten(1) @ self.pca_components.T
+            return FEATURES[feature](self._reduced(given), reduced)
+        return FEATURES[feature](given, offset).flatten(1)
 
     def regressor_size(self, feature: str) -> int:
         """F of ``of_regressor``."""
@@ -166,11 +168,13 @@ class Inputs(nn.Module):
             view = replace(view, scale=view.scale.clamp(min=self.config.smallest_scale))
         return torch.cat([CONTEXT[name](view) for name in self.config.context], -1)
 
-    def _scaled(self, points: Tensor, view: View) -> Tensor:
-        scaled = SCALINGS[self.config.scaling](
-            points, view, self.keypoint_mean, self.keypoint_deviation
-        )
-        return torch.where(view.confidence[..., None] > 0, scaled, 0.0)
+    def _scaling(self, view: View) -> tuple[Tensor, Tensor]:
+        return SCALINGS[self.config.scaling](view, self.keypoint_mean, self.keypoint_deviation)
+
+    def _scaled(self, view: View) -> Tensor:
+        centre, unit = self._scaling(view)
+        scaled = (view.rays.mT - centre) / unit
+        return torch.where(view.confidence[:, None] > 0, scaled, 0.0).mT
 
     def _reduced(self, keypoints: Tensor) -> Tensor:
         return (keypoints.flatten(1) - self.pca_mean) @ self.pca_components.T

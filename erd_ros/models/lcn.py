@@ -54,10 +54,10 @@ class LocallyConnected(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (N, J, outputs) of features (N, J, inputs)."""
-        mapped = functional.linear(features.flatten(1), self._dense(), self.bias)
+        mapped = functional.linear(features.flatten(1), self.dense(), self.bias)
         return mapped.reshape(-1, self.joints, self.outputs)
 
-    def _dense(self) -> Tensor:
+    def dense(self) -> Tensor:
         """The weights as a matrix (J outputs, J inputs).
 
         One matrix product trains as fast as seventeen over the near joints alone, and ONNX Runtime

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from erd_ros.cues import ANKLE_HEIGHT, CUES, LEG, SPINE
 from erd_ros.geometry.root import root_line
-from erd_ros.geometry.size import Rows, SizeAndDepth, SizeAndDepthSolver
+from erd_ros.models.size import SizeAndDepth, SizeAndDepthSolver
 from erd_ros.models.view import View
 from erd_ros.skeleton import Skeleton
 
 _COLUMN = {name: index for index, name in enumerate(CUES)}
-_UP = [_COLUMN[name] for name in ("up_x", "up_y", "up_z")]
+_UP = slice(_COLUMN["up_x"], _COLUMN["up_z"] + 1)
+_FEET = 5  # the first of their rows
 # Solved anew this many times with feet that stand too high for the ground counting less.
 _ROUNDS = 2
 # Keeps a size of nonsense, before a network has learned anything, in the finite.
@@ -49,17 +50,60 @@ class Prior:
 
 @dataclass(frozen=True, eq=False)
 class Sized:
-    """A person in metres: root (N, 3) in the view, size (N,), variances (N,) of size and depth.
+    """A person in metres: joints (N, J, 3) and root (N, 3) in the view, and how sure they are.
 
+    solution                     (N, 2) size and depth
+    variances                    (N, 2) of both
     own_size, own_size_variance  (N,) what this image measures: no guess, no size that was told
     """
 
+    joints: Tensor
     root: Tensor
-    size: Tensor
-    size_variance: Tensor
-    depth_variance: Tensor
+    solution: Tensor
+    variances: Tensor
     own_size: Tensor
     own_size_variance: Tensor
+
+    @property
+    def size(self) -> Tensor:
+        """(N,)."""
+        return self.solution[:, 0]
+
+    @property
+    def size_variance(self) -> Tensor:
+        """(N,)."""
+        return self.variances[:, 0]
+
+    @property
+    def depth_variance(self) -> Tensor:
+        """(N,)."""
+        return self.variances[:, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """Of N persons one row per coordinate: so a runtime goes through all joints at a stretch.
+
+    pose      (N, 3, J) in sizes
+    rays      (N, 2, J)
+    of_size   (N, 3, 1) and ``of_depth`` (N, 3, 1): the root is size and depth times these
+    ratio     (N, 1, 1) of depth to size that the keypoints give
+    """
+
+    pose: Tensor
+    rays: Tensor
+    of_size: Tensor
+    of_depth: Tensor
+    ratio: Tensor
+
+    @classmethod
+    def of(cls, view: View, pose: Tensor) -> "_Points":
+        """Of poses (N, J, 3) in the view."""
+        pose, rays = pose.mT, view.rays.mT
+        offset, slope, ratio = root_line(rays, pose, view.confidence)
+        zero, one = _constants(view.confidence[:, None])
+        of_size, of_depth = torch.cat([offset, zero], 1), torch.cat([slope, one], 1)
+        return cls(pose, rays, of_size, of_depth, ratio.clamp(min=_SMALLEST_RATIO))
 
 
 def no_cues(persons: int, like: Tensor) -> Tensor:
@@ -82,6 +126,39 @@ def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
     return length(*SPINE) + (legs[0] + legs[1]) / 2
 
 
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """The cues, each (N, 1) but ``up`` (N, 3, 1); information and value are 0 where absent.
+
+    of_size, of_depth  information, 1/m^2, of size and depth
+    """
+
+    size: Tensor
+    depth: Tensor
+    camera_height: Tensor
+    of_size: Tensor
+    of_depth: Tensor
+    height_variance: Tensor
+    tilt_variance: Tensor
+    up: Tensor
+
+    @classmethod
+    def of(cls, cues: Tensor) -> "_Told":
+        """Of rows (N, C)."""
+
+        def column(name: str) -> Tensor:
+            return cues[:, _COLUMN[name] : _COLUMN[name] + 1]
+
+        def known(name: str) -> tuple[Tensor, Tensor]:
+            information = 1 / column(f"{name}_variance")
+            return torch.where(information > 0, column(name), 0.0), information
+
+        (size, of_size), (depth, of_depth) = known("size"), known("depth")
+        (height, _), variance = known("camera_height"), column("camera_height_variance")
+        tilt = column("tilt_variance")
+        return cls(size, depth, height, of_size, of_depth, variance, tilt, cues[:, _UP, None])
+
+
 class Sizing(nn.Module):
     """Solves size and depth of poses; what it learns is how far its own rows can be trusted.
 
@@ -89,9 +166,12 @@ class Sizing(nn.Module):
     body and the better they fit: its relative deviation is a product of learned powers of these.
     """
 
+    ankles: Tensor
+
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
-        self.ankles = [skeleton.index(f"{side}_{LEG[-1]}") for side in ("left", "right")]
+        ankles = [skeleton.index(f"{side}_{LEG[-1]}") for side in ("left", "right")]
+        self.register_buffer("ankles", torch.tensor(ankles), persistent=False)
         # Of a person all of whom is seen; then the powers of joints, reach and misfit.
         self.log_depth_deviation = nn.Parameter(torch.tensor(-3.5))
         self.powers = nn.Parameter(torch.tensor([-0.5, -1.0, 0.5]))
@@ -99,141 +179,105 @@ class Sizing(nn.Module):
 
     def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
         """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
-        offset, slope, ratio = root_line(view.rays, pose, view.confidence)
-        ratio = ratio[:, None].clamp(min=_SMALLEST_RATIO)
-        zero, one = _constants(cues)
-        of_size = torch.cat([offset, zero], -1)
-        of_depth = torch.cat([slope, one], -1)
-        rows, feet = self._rows(view, pose, (of_size, of_depth, ratio), prior, cues)
+        points, told = _Points.of(view, pose), _Told.of(cues)
+        rows = self._rows(view, points, prior, told)
         solver = SizeAndDepthSolver(rows)
-        deviation = ratio * self._relative_deviation(view, pose, (of_size, of_depth, ratio))
-        always, own = self._information(deviation, prior, cues)
+        always, own = self._information(self._deviation(view, points), prior, told)
+        zero, _ = _constants(view.confidence)
         # Feet are weighed once their distance is known, and anew once their height is.
-        solved = solver.solve(torch.cat([always, zero, zero], -1))
-        standing = (view.confidence[:, self.ankles] > 0).to(pose)
-        on_ground = standing * self._of_feet(ratio * solved.size, cues)
+        solved = solver.solve(torch.cat([*always, zero, zero], -1))
+        standing = (view.confidence.index_select(1, self.ankles) > 0).to(pose)
+        distance = points.ratio[:, 0] * solved.solution[:, 0, :1]
+        on_ground = standing * self._of_feet(distance, told)
         weighed = on_ground
         for _ in range(_ROUNDS):
-            weighed = on_ground * _near(feet, on_ground, solved)
-            solved = solver.solve(torch.cat([always, weighed], -1))
-        alone = solver.solve(torch.cat([own, weighed], -1))
-        measured = alone.size_variance < _NOTHING_MEASURED
-        columns = (
-            solved.size, solved.size_variance, solved.depth_variance,
-            torch.where(measured, alone.size, solved.size),
-            torch.where(measured, alone.size_variance, _NOTHING_MEASURED),
-        )  # fmt: skip
-        root = solved.size * of_size + solved.depth * of_depth
-        return Sized(root, *(column.squeeze(-1) for column in columns))
+            weighed = on_ground * _near(rows[..., _FEET:], on_ground, solved)
+            solved = solver.solve(torch.cat([*always, weighed], -1))
+        alone = solver.solve(torch.cat([*own, weighed], -1))
+        size, depth = solved.solution[..., :1], solved.solution[..., 1:2]
+        own_size, own_variance = alone.solution[:, 0, 0], alone.variances[:, 0]
+        measured = own_variance < _NOTHING_MEASURED
+        return Sized(
+            joints=(size * points.pose).mT,
+            root=(size * points.of_size + depth * points.of_depth).squeeze(-1),
+            solution=solved.solution[:, 0, :2],
+            variances=solved.variances[:, :2],
+            own_size=torch.where(measured, own_size, size[:, 0, 0]),
+            own_size_variance=torch.where(measured, own_variance, _NOTHING_MEASURED),
+        )
 
-    def _rows(
-        self,
-        view: View,
-        pose: Tensor,
-        line: tuple[Tensor, Tensor, Tensor],
-        prior: Prior,
-        cues: Tensor,
-    ) -> tuple[Rows, Rows]:
-        """Rows (N, 6): keypoints, the guess, the size, the depth, both ankles; and those alone.
+    def _rows(self, view: View, points: _Points, prior: Prior, told: _Told) -> Tensor:
+        """Rows (N, 3, 7): the guess, the depth itself, keypoints, size, depth, both ankles.
 
-        line  ``of_size`` and ``of_depth`` (N, 3) of the root, and the ratio (N, 1) of both
+        The second has no information: it asks for the variance of the depth. The first does for
+        that of the size.
         """
-        of_size, of_depth, ratio = line
-        zero, one = _constants(cues)
-        axis = torch.cat([zero, zero, one], -1)
-        seen, up = view.from_camera(torch.stack([axis, cues[:, _UP]], 1)).unbind(1)
-        _, size = _known(cues, "size_variance", "size")
-        _, depth = _known(cues, "depth_variance", "depth")
-        _, camera_height = _known(cues, "camera_height_variance", "camera_height")
-        feet = Rows(
-            (up[:, None] * (pose[:, self.ankles] + of_size[:, None])).sum(-1),
-            (up * of_depth).sum(-1, keepdim=True),
-            ANKLE_HEIGHT - camera_height,
-        )
-        along, across = ((seen * part).sum(-1, keepdim=True) for part in (of_depth, of_size))
-        rows = Rows(
-            torch.cat([-ratio, one, one, across, feet.of_size], -1),
-            torch.cat([one, zero, zero, along, *2 * (feet.of_depth,)], -1),
-            torch.cat([zero, prior.log_size[:, None].exp(), size, depth, *2 * (feet.value,)], -1),
-        )
-        return rows, feet
+        zero, one = _constants(view.confidence[:, None])
+        axis, up = view.rotation_camera_to_view[..., 2:], view.rotation_camera_to_view @ told.up
+        ankles = points.pose.index_select(2, self.ankles) + points.of_size
+        across, along = axis.mT @ points.of_size, axis.mT @ points.of_depth
+        heights, slope = up.mT @ ankles, up.mT @ points.of_depth
+        ground = (told.camera_height - ANKLE_HEIGHT)[:, None]
+        guess = prior.log_size[:, None, None].exp()
+        told_size, told_depth = told.size[:, None], told.depth[:, None]
+        of_size = torch.cat([one, zero, points.ratio, one, across, heights], -1)
+        of_depth = torch.cat([zero, one, -one, zero, along, slope, slope], -1)
+        constant = torch.cat([-guess, zero, zero, -told_size, -told_depth, ground, ground], -1)
+        return torch.cat([of_size, of_depth, constant], 1)
 
-    def _relative_deviation(
-        self, view: View, pose: Tensor, line: tuple[Tensor, Tensor, Tensor]
-    ) -> Tensor:
-        """(N, 1) of the depth that the keypoints give; ``line`` as in ``_rows``."""
-        of_size, of_depth, ratio = line
+    def _deviation(self, view: View, points: _Points) -> Tensor:
+        """(N, 1) of the depth that the keypoints give a person of size one."""
         joints = view.confidence.sum(-1, keepdim=True)
-        share = (view.confidence / joints.clamp(min=_FEWEST))[..., None]
-        points = pose + (of_size + of_depth * ratio)[:, None]
-        offset = points[..., :2] / points[..., 2:].clamp(min=_SMALLEST_RATIO) - view.rays
-        misfit = (share * offset.square()).sum((1, 2))[:, None]
-        centred = pose - (share * pose).sum(1, keepdim=True)
-        reach = (share * centred.square()).sum((1, 2))[:, None]
+        share = (view.confidence / joints.clamp(min=_FEWEST))[:, None]
+        placed = points.pose + (points.of_size + points.of_depth * points.ratio)
+        offset = placed[:, :2] / placed[:, 2:].clamp(min=_SMALLEST_RATIO) - points.rays
+        misfit = (share * offset.square()).sum((1, 2))
+        centred = points.pose - (share * points.pose).sum(-1, keepdim=True)
+        reach = (share * centred.square()).sum((1, 2))
         squares = [
             (joints / _ALL_JOINTS).square(),
-            reach / _WHOLE_REACH**2,
-            misfit / (_USUAL_MISFIT * view.scale[:, None]).square(),
+            reach[:, None] / _WHOLE_REACH**2,
+            (misfit / (_USUAL_MISFIT * view.scale).square())[:, None],
         ]
         # Bounded before the logarithm: a perfect fit would have an infinite slope.
-        logs = torch.cat([one.clamp(min=_FEWEST**2).log() / 2 for one in squares], -1)
-        log_deviation = self.log_depth_deviation + (logs * self.powers).sum(-1, keepdim=True)
-        return log_deviation.clamp(*_LOG_DEVIATION).exp()
+        logs = torch.cat(squares, -1).clamp(min=_FEWEST**2).log()
+        log_deviation = self.log_depth_deviation + logs @ (self.powers[:, None] / 2)
+        return points.ratio[:, 0] * log_deviation.clamp(*_LOG_DEVIATION).exp()
 
-    def _information(self, deviation: Tensor, prior: Prior, cues: Tensor) -> tuple[Tensor, Tensor]:
-        """Of all rows (N, 4) but the ankles'; and the same without guess and cue of the size.
-
-        deviation  (N, 1) of the depth that the keypoints give a person of size one
-        """
+    def _information(
+        self, deviation: Tensor, prior: Prior, told: _Told
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Of all rows but the ankles', each (N, 1); the same without guess and cue of the size."""
         guess = prior.log_size[:, None].exp()
         keypoints = 1 / (deviation * guess).square()
         guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
-        size, _ = _known(cues, "size_variance", "size")
-        depth, _ = _known(cues, "depth_variance", "depth")
-        nothing, _ = _constants(cues)
+        zero = torch.zeros_like(guess)
         return (
-            torch.cat([keypoints, guessed, size, depth], -1),
-            torch.cat([keypoints, nothing, nothing, depth], -1),
+            [guessed, zero, keypoints, told.of_size, told.of_depth],
+            [zero, zero, keypoints, zero, told.of_depth],
         )
 
-    def _of_feet(self, distance: Tensor, cues: Tensor) -> Tensor:
-        """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance."""
-        height = _column(cues, "camera_height_variance")
-        variance = (
-            (2 * self.log_ankle_deviation).exp()
-            + height
-            + _column(cues, "tilt_variance") * distance.square()
-        )
-        return torch.where(1 / height > 0, 1 / variance, 0.0)
+    def _of_feet(self, distance: Tensor, told: _Told) -> Tensor:
+        """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance.
+
+        None where the height above the ground is not known: its variance is infinite.
+        """
+        own = (2 * self.log_ankle_deviation).exp()
+        return 1 / (own + told.height_variance + told.tilt_variance * distance.square())
 
 
-def _known(cues: Tensor, variance: str, value: str) -> tuple[Tensor, Tensor]:
-    """Information and value (N, 1) of a cue, 0 and 0 where it is absent."""
-    information, values = 1 / _column(cues, variance), _column(cues, value)
-    return information, torch.where(information > 0, values, 0.0)
-
-
-def _constants(cues: Tensor) -> tuple[Tensor, Tensor]:
-    """Zeros and ones (N, 1): from the cues, for then all steps of an exported graph share them."""
-    column = cues[:, :1]
+def _constants(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Zeros and ones (..., 1): from an input, so that all steps of an exported graph share them."""
+    column = like[..., :1]
     return torch.zeros_like(column), torch.ones_like(column)
 
 
-def _column(cues: Tensor, name: str) -> Tensor:
-    """(N, 1)."""
-    index = _COLUMN[name]
-    return cues[:, index : index + 1]
+def _near(feet: Tensor, information: Tensor, solved: SizeAndDepth) -> Tensor:
+    """Weights (N, 2) by how far above the ground ankles come to lie: Geman and McClure's.
 
-
-def _near(feet: Rows, information: Tensor, solved: SizeAndDepth) -> Tensor:
-    """Weights (N, 2) by how far above the ground ankles come to lie: Cauchy's, upwards alone."""
-    height = feet.of_size * solved.size + feet.of_depth * solved.depth
-    above = (height - feet.value).clamp(min=0)
-    expected = (
-        1 / information.clamp(min=_SMALLEST_INFORMATION)
-        + feet.of_size.square() * solved.size_variance
-        + feet.of_depth.square() * solved.depth_variance
-        + 2 * feet.of_size * feet.of_depth * solved.covariance
-    )
-    weights: Tensor = 1 / (1 + above.square() / expected)
+    feet  (N, 3, 2) their rows
+    """
+    above = solved.excess(feet).clamp(min=0)
+    expected = 1 / information.clamp(min=_SMALLEST_INFORMATION) + solved.variances[:, _FEET:]
+    weights: Tensor = (expected / (expected + above.square())).square()
     return weights

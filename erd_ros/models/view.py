@@ -38,76 +38,71 @@ class View:
 
     def to_camera(self, points_in_view: Tensor) -> Tensor:
         """Points (N, P, 3) of the view in the camera frame."""
-        return points_in_view @ self.rotation_camera_to_view
+        return (self.rotation_camera_to_view.mT @ points_in_view.mT).mT
 
     def from_camera(self, points_in_camera: Tensor) -> Tensor:
         """Points (N, P, 3) of the camera in the view's frame."""
-        return points_in_camera @ self.rotation_camera_to_view.transpose(-1, -2)
+        return (self.rotation_camera_to_view @ points_in_camera.mT).mT
 
 
 def look_at_person(rays: Tensor, confidence: Tensor) -> View:
     """The view of rays (N, J, 2) with confidence (N, J); what stands where it is 0 is ignored."""
-    rays, confidence, share = _seen(rays, confidence)
-    towards = _towards(rays, share)
+    points, confidence, share = _seen(rays, confidence)
+    towards = _towards(points, share)
     rotation = _rotation_to_forward(towards)
-    homogeneous = torch.cat([rays, torch.ones_like(rays[..., :1])], -1)
-    turned = homogeneous @ rotation.transpose(-1, -2)
-    rays = turned[..., :2] / turned[..., 2:].clamp(min=_SMALLEST_FORWARD)
-    rays = torch.where(confidence[..., None] > 0, rays, 0.0)
-    centre, scale = _centre_and_scale(rays, share)
-    return View(rays, confidence, rotation, centre, scale, towards[:, :2])
+    turned = rotation[..., :2] @ points + rotation[..., 2:]
+    points = turned[:, :2] / turned[:, 2:].clamp(min=_SMALLEST_FORWARD)
+    points = torch.where(confidence[:, None] > 0, points, 0.0)
+    centre, scale = _centre_and_scale(points, share)
+    return View(points.mT, confidence, rotation, centre, scale, towards[:, :2].squeeze(-1))
 
 
 def look_ahead(rays: Tensor, confidence: Tensor) -> View:
     """The camera itself, as the papers have it: nothing is turned."""
-    rays, confidence, share = _seen(rays, confidence)
+    points, confidence, share = _seen(rays, confidence)
     rotation = torch.eye(3, dtype=rays.dtype, device=rays.device).expand(rays.shape[0], 3, 3)
-    centre, scale = _centre_and_scale(rays, share)
-    return View(rays, confidence, rotation, centre, scale, _towards(rays, share)[:, :2])
+    centre, scale = _centre_and_scale(points, share)
+    direction = _towards(points, share)[:, :2].squeeze(-1)
+    return View(points.mT, confidence, rotation, centre, scale, direction)
 
 
 FRAMES = {"person": look_at_person, "camera": look_ahead}
 
 
 def _seen(rays: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Rays and confidence, 0 where not seen, and each joint's share of the confidence."""
+    """Rays (N, 2, J) and confidence (N, J), 0 where not seen, and each joint's share (N, 1, J).
+
+    One row per coordinate: so a runtime goes through all joints at a stretch.
+    """
     seen = confidence > 0
     confidence = torch.where(seen, confidence, 0.0)
-    rays = torch.where(seen[..., None], rays, 0.0)
-    return (
-        rays,
-        confidence,
-        confidence / confidence.sum(-1, keepdim=True).clamp(min=_SMALLEST_SCALE),
-    )
+    share = confidence / confidence.sum(-1, keepdim=True).clamp(min=_SMALLEST_SCALE)
+    return torch.where(seen[:, None], rays.mT, 0.0), confidence, share[:, None]
 
 
-def _towards(rays: Tensor, share: Tensor) -> Tensor:
-    """Unit vectors (N, 3) along the mean rays."""
-    towards = torch.cat([_mean(rays, share), torch.ones_like(rays[:, 0, :1])], -1)
-    return towards / (towards * towards).sum(-1, keepdim=True).sqrt()
+def _towards(points: Tensor, share: Tensor) -> Tensor:
+    """Unit vectors (N, 3, 1) along the mean rays."""
+    mean = _mean(points, share)
+    forward = 1 / ((mean * mean).sum(1, keepdim=True) + 1).sqrt()
+    return torch.cat([mean * forward, forward], 1)
 
 
-def _centre_and_scale(rays: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+def _centre_and_scale(points: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (N, 2) and scale (N,) of the rays (AbsPoseLifter eqs. 3 and 4)."""
-    centre = _mean(rays, share)
-    offset = rays - centre[:, None]
+    centre = _mean(points, share)
+    offset = points - centre
     # Squares of the size that float32 holds well: persons span 0.01 to 1.
-    return centre, (share * (offset * offset).sum(-1)).sum(-1).sqrt().clamp(min=_SMALLEST_SCALE)
+    scale = (share * (offset * offset)).sum((1, 2)).sqrt().clamp(min=_SMALLEST_SCALE)
+    return centre.squeeze(-1), scale
 
 
-def _mean(rays: Tensor, share: Tensor) -> Tensor:
-    return (share[..., None] * rays).sum(1)
+def _mean(points: Tensor, share: Tensor) -> Tensor:
+    return (share * points).sum(-1, keepdim=True)
 
 
 def _rotation_to_forward(towards: Tensor) -> Tensor:
-    """Smallest rotations (N, 3, 3) that bring unit vectors (N, 3), z > 0, onto (0, 0, 1)."""
-    a, b, c = towards.unbind(-1)
-    k = 1 / (1 + c)
-    return torch.stack(
-        [
-            torch.stack([1 - a * a * k, -a * b * k, -a], -1),
-            torch.stack([-a * b * k, 1 - b * b * k, -b], -1),
-            torch.stack([a, b, c], -1),
-        ],
-        -2,
-    )
+    """Smallest rotations (N, 3, 3) that bring unit vectors (N, 3, 1), z > 0, onto (0, 0, 1)."""
+    across = towards[:, :2]
+    flat = torch.eye(2, dtype=towards.dtype, device=towards.device)
+    turned = flat - across * across.mT / (1 + towards[:, 2:])
+    return torch.cat([torch.cat([turned, -across], -1), towards.mT], 1)

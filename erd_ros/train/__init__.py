@@ -35,6 +35,7 @@ def train(
     *,
     resume: bool = False,
     lifter: Path | None = None,
+    further: bool = False,
     processes: Processes | None = None,
 ) -> Path:
     """Train and return the path of the final checkpoint.
@@ -44,9 +45,12 @@ def train(
                TensorBoard's scalars
     resume     go on from the last checkpoint; the result is that of an unbroken run, bit by bit
     lifter     checkpoint whose lifter is taken as it is: only regressors are trained
+    further    that lifter is trained on for the lifter's steps, before the regressors
     processes  that train together, each calling this; one on the CPU where not given
     Raises InputError for data or configuration that cannot be used and for a full disk.
     """
+    if further and lifter is None:
+        raise InputError("there is no lifter to train further; name one with --lifter")
     processes = Processes() if processes is None else processes
     processes.share(config.batch_size)
     mocap = read_mocap(data, config.sources, "train")
@@ -56,7 +60,7 @@ def train(
     if resume:
         state = resumed(config, out, processes)
     else:
-        state = started(config, out, simulation, lifter, processes)
+        state = started(config, out, simulation, processes, lifter, further)
     processes.wait()  # all have read the last checkpoint before the first writes another
     record = _record(config, data, out, state, mocap, processes) if processes.is_first else None
     if record and lifter and not resume:

@@ -23,8 +23,9 @@ def started(
     config: TrainConfig,
     out: Path,
     simulation: Simulation,
-    lifter: Path | None,
     processes: Processes,
+    lifter: Path | None = None,
+    further: bool = False,
 ) -> State:
     """At the first step. Raises InputError when the folder holds a run, or for another lifter."""
     if (out / LAST).exists():
@@ -32,7 +33,7 @@ def started(
     model = _model(config, processes)
     if lifter is not None:
         _take_lifter(model, lifter)
-        return State.start(model, config, stage=1)
+        return State.start(model, config, stage=0 if further else 1)
     # Step -1 of the lifter: drawn as batches are, but never trained on.
     seed = abs(step_seed(config, 0, -1))
     batch = draw(simulation, _STATISTICS_SIZE, seed, processes.device)
