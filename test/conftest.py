@@ -32,3 +32,12 @@ def model_files(tmp_path_factory) -> dict[str, Path]:
     from untrained import write_models
 
     return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def model_with_cues(tmp_path_factory) -> Path:
+    """An untrained model, as ONNX, whose size and root come from cues."""
+    pytest.importorskip("torch", reason="torch makes the model with cues")
+    from untrained import write_models
+
+    return write_models(tmp_path_factory.mktemp("cues"), root="cues")[".onnx"]

@@ -11,7 +11,6 @@ from ros_harness import RosBench
 from ros_people import CAMERAS, FRAME_ID, camera_info, message_of, model_path, seen_by
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import Image
-from untrained import write_models
 
 from erd_ros.cues import ANKLE_HEIGHT
 from erd_ros.errors import InputError
@@ -121,12 +120,10 @@ def ask_with_depth(bench, stamp_s, depth_m):
     return bench.ask(camera_info(), message).persons
 
 
-def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path):
-    pytest.importorskip("torch", reason="torch makes the model with cues")
-    model = write_models(tmp_path, root="cues")[".onnx"]
+def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path, model_with_cues):
     with RosBench(tmp_path) as bench:
         bench.start_on_keypoints(
-            model, "use_depth:=true", "depth_deviation:=0.001",
+            model_with_cues, "use_depth:=true", "depth_deviation:=0.001",
             "person_height:=1.7", "person_height_deviation:=1.0", "smoothing_lag:=0.0",
         )  # fmt: skip
         bench.depth = bench.client.publisher(Image, "depth_image")
@@ -145,10 +142,9 @@ def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path):
         assert "no depth image" in bench.process.log()
 
 
-def test_a_model_without_cues_says_so(tmp_path):
+def test_a_model_without_cues_says_so(tmp_path, model_files):
     with RosBench(tmp_path) as bench:
-        model = write_models(tmp_path, "perspective")[".onnx"]
-        bench.start_on_keypoints(model, "person_height:=1.7")
+        bench.start_on_keypoints(model_files[".onnx"], "person_height:=1.7")
         persons = bench.ask(camera_info(), message_of(seen_by(PINHOLE), 1.0)).persons
         assert {person.cues for person in persons} == {0}
         assert all(math.isnan(person.size) for person in persons)

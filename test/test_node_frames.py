@@ -100,11 +100,8 @@ def test_without_a_transform_the_frame_is_dropped_and_the_frames_named(bench):
     bench.client.wait_for(said, "a warning")
 
 
-def test_the_ground_is_a_cue(bench, tmp_path):
-    pytest.importorskip("torch", reason="torch makes the model with cues")
-    from untrained import write_models
-
-    bench.model = str(write_models(tmp_path, root="cues")[".onnx"])
+def test_the_ground_is_a_cue(bench, model_with_cues):
+    bench.model = str(model_with_cues)
     robot = open_topics(bench, "ground_frame:=odom", "tf_timeout:=1.0")
     robot.say(9.9)
     robot.say(10.1)

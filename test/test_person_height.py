@@ -10,20 +10,16 @@ from erd_ros.cues import ANKLE_HEIGHT
 from erd_ros.errors import InputError
 from erd_ros.ros.knowledge import Heights
 
-pytest.importorskip("torch", reason="torch makes the model with cues")
-from untrained import write_models
-
 PINHOLE = CAMERAS["pinhole"]
 BOTH = ["anna", "ben"]
 
 
 @pytest.fixture
 def start(tmp_path):
-    """A node with a model of this kind, and a client of its service."""
+    """Starts a node with a model, and a client of its service."""
     with RosBench(tmp_path) as bench:
 
-        def start(*parameters, **variant):
-            model = write_models(tmp_path, **variant)[".onnx"]
+        def start(model, *parameters):
             bench.start_on_keypoints(
                 model, "person_height_deviation:=0.001", "smoothing_lag:=0.0", *parameters
             )
@@ -48,8 +44,8 @@ def ask(bench, stamp_s, ids=BOTH):
     return bench.ask(camera_info(), keypoints).persons
 
 
-def test_one_persons_height_goes_before_that_of_everyone(start):
-    bench = start("person_height:=1.7", "prediction_timeout:=0.5", root="cues")
+def test_one_persons_height_goes_before_that_of_everyone(start, model_with_cues):
+    bench = start(model_with_cues, "person_height:=1.7", "prediction_timeout:=0.5")
     refused = tell(bench, "anna", 1.2)
     assert (refused.success, refused.message) == (
         False, "nobody has the id 'anna' now; there are: nobody"
@@ -68,8 +64,8 @@ def test_one_persons_height_goes_before_that_of_everyone(start):
     assert [p.size for p in ask(bench, 2.6)] == pytest.approx(forgotten, abs=0.01)
 
 
-def test_the_message_says_of_whom_the_height_was_known(start):
-    bench = start(root="cues")
+def test_the_message_says_of_whom_the_height_was_known(start, model_with_cues):
+    bench = start(model_with_cues)
     assert [p.cues for p in ask(bench, 1.0)] == [0, 0]
     assert tell(bench, "ben", 1.6).success
     assert [p.cues for p in ask(bench, 1.1)] == [0, Person3D.CUE_SIZE]
@@ -77,8 +73,8 @@ def test_the_message_says_of_whom_the_height_was_known(start):
     assert [p.cues for p in ask(bench, 1.2)] == [0, 0]
 
 
-def test_a_model_without_cues_is_told_no_height(start):
-    bench = start(root="perspective")
+def test_a_model_without_cues_is_told_no_height(start, model_files):
+    bench = start(model_files[".onnx"])
     ask(bench, 1.0)
     refused = tell(bench, "ben", 1.6)
     assert not refused.success

@@ -26,13 +26,10 @@ from erd_ros.evaluate.robot_views import (
     NEAREST,
     robot_views,
 )
-from erd_ros.evaluate.scenes import Scene
 from erd_ros.evaluate.steps import load_steps
-from erd_ros.evaluate.summary import pose_errors
 from erd_ros.export import export
 from erd_ros.mocap import read_mocap
 from erd_ros.models.checkpoint import save_model
-from erd_ros.runtime import DEFAULT_MODEL
 from erd_ros.skeleton import H36M17
 
 SOURCES = ("cmu", "accad")
@@ -263,25 +260,6 @@ def test_conditions_are_those_of_the_views(data):
     depth = examined.scene.root[:, 2]
     distances = examined.conditions["distance, m"]
     assert depth[distances["5 to 8"]].mean() > depth[distances["1 to 2"]].mean() + 2
-
-
-def test_sigmas_are_held_against_the_error_of_the_distance():
-    truth = np.array([[0.0, 0, 4], [0, 3, 4], [0, 0, 2]])
-    joints = np.zeros((3, 17, 3)) + np.arange(17)[:, None]
-    scene = Scene(np.zeros((3, 17, 2)), np.ones((3, 17)), joints, truth)
-    found = truth * np.array([[1.05], [1.05], [1.05]])  # 20, 25 and 10 cm too far
-    errors = pose_errors(joints, found, scene, sigma=np.array([0.21, 0.2, 0.04])).of_poses
-    np.testing.assert_array_equal(errors["within_sigma_percent"], [100, 0, 0])
-    np.testing.assert_array_equal(errors["within_two_sigma_percent"], [100, 100, 0])
-    np.testing.assert_allclose(errors["sigma_mm"], [210, 200, 40])
-
-
-def test_the_model_that_ships_says_how_sure_it_is(data):
-    figures = evaluate_robot({"release": DEFAULT_MODEL}, data, SOURCES, "test", 0)
-    lifter, *_, last = figures["models"]["release"]["steps"]
-    assert 0 < last["within_sigma_percent"] <= last["within_two_sigma_percent"] <= 100
-    assert "sigma_mm" not in lifter
-    assert "release, sigma of the distance" in markdown(figures, "erd")
 
 
 def test_command(model_file, data, figures, tmp_path, capsys):
