@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from erd_ros.report import write_json
 
 STALE_TIMEOUT_S = 1.0
 LEASE_S = 1.0
-_RUNNING_S = 2.0
+_SETTLE_S, _RUNNING_S = 0.5, 2.0
 _NODE = ("input:=keypoints", f"stale_timeout:={STALE_TIMEOUT_S}")
 _PLAYER = ("source:=synthetic", "rate:=30.0", "loop:=true")
 
@@ -52,7 +53,7 @@ class Watcher:
             self.people_s = time.perf_counter()
 
     def _liveliness(self, event) -> None:
-        if event.alive_count_change < 0:
+        if event.not_alive_count_change > 0:
             self.lost_s = time.perf_counter()
 
     def wait_for(self, name: str, begin_s: float) -> float:
@@ -63,6 +64,7 @@ class Watcher:
 
     def watch(self) -> None:
         """People come, and go on coming for a while."""
+        self.topics.spin_until(time.perf_counter() + _SETTLE_S)  # what another node said before
         self.wait_for("people", time.perf_counter())
         self.topics.spin_until(time.perf_counter() + _RUNNING_S)
 
@@ -105,7 +107,8 @@ def kill_node(watcher: Watcher, times: int) -> dict[str, list[float]]:
 
 def start_demo() -> subprocess.Popen:
     """`erd demo`, which starts the node and the player, without a viewer."""
-    command = [sys.executable, "-m", "erd_ros.cli", "demo", "--viewer", "none", "--loop"]
+    options = ["--headless", "--seconds", "600", "--out", tempfile.gettempdir()]
+    command = [sys.executable, "-m", "erd_ros.cli", "demo", *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 

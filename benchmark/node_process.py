@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import rclpy
 from erd_ros.msg import Person2DArray, Person3DArray
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -57,7 +59,8 @@ class NodeProcess:
 class Topics:
     """What goes into erd_node and comes out; ``receive`` is called with what comes.
 
-    ``liveliness`` is called whenever a publisher of the results appears or is gone.
+    A publisher is made when it is first asked for. ``liveliness`` is called whenever a publisher
+    of the results appears or is gone.
     """
 
     def __init__(
@@ -72,9 +75,6 @@ class Topics:
         qos = QoSProfile(depth=depth)
         if lease is not None:
             qos.liveliness_lease_duration = lease
-        self.keypoints = self._publisher(Person2DArray, "keypoints")
-        self.info = self._publisher(CameraInfo, "camera_info")
-        self.image = self._publisher(Image, "image")
         self.node.create_subscription(
             Person3DArray,
             "/erd_node/people",
@@ -85,8 +85,17 @@ class Topics:
         self._executor = rclpy.executors.SingleThreadedExecutor()
         self._executor.add_node(self.node)
 
-    def _publisher(self, kind, topic: str):
-        return self.node.create_publisher(kind, topic, qos_profile_sensor_data)
+    @cached_property
+    def keypoints(self) -> Publisher:
+        return self.node.create_publisher(Person2DArray, "keypoints", qos_profile_sensor_data)
+
+    @cached_property
+    def info(self) -> Publisher:
+        return self.node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
+
+    @cached_property
+    def image(self) -> Publisher:
+        return self.node.create_publisher(Image, "image", qos_profile_sensor_data)
 
     def spin_until(self, end_s: float) -> None:
         while (left_s := end_s - time.perf_counter()) > 0:
