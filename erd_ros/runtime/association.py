@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from erd_ros.pose import FloatArray
 
 # Posture of somebody seen from image to image: mean distance of a keypoint, once place and size are
-# taken out, in sizes of the person. A track starts with it and learns what its own detections show.
+# taken out, in sizes of the person. It holds until a track learns what its own detections show.
 TREMBLE = 0.05
 # Standard deviations of a match: of somebody who was just there, and what each second unseen adds.
 # Across and down in sizes of the person: who walks stays at the same height on the image.

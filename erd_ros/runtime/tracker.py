@@ -46,8 +46,8 @@ class _Track:
     identity: str
     pixels: FloatArray  # (J, 2), as last seen
     seen_s: float
+    tremble_squared: float  # of the posture from image to image, in sizes
     velocity: FloatArray = field(default_factory=lambda: np.zeros(2, np.float32))  # (2,) pixels/s
-    tremble_squared: float = TREMBLE**2  # of the posture from image to image, in sizes
     ended: bool = False  # the id is not given again; who had it may still be there
 
     def expected(self, stamp_s: float) -> FloatArray:
@@ -158,6 +158,8 @@ class Tracker:
             identity = f"b{self._count:04d}"
             if identity not in taken:
                 break
-        track = _Track(identity, pixels, self._stamp_s)
+        # The same detector sees them all.
+        known = [track.tremble_squared for track in self._tracks] or [TREMBLE**2]
+        track = _Track(identity, pixels, self._stamp_s, float(np.median(known)))
         self._tracks.append(track)
         return track
