@@ -9,27 +9,18 @@ transport, estimation and transport back are all in it. CPU load and memory are 
 """
 
 import argparse
-import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import rclpy
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray, Person3DArray
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from node_process import FRAME_ID, PATIENCE_S, NodeProcess, Topics, join, set_stamp
 from sensor_msgs.msg import CameraInfo
 
 from erd_ros.report import write_json
 from erd_ros.synthetic import SyntheticConfig, synthesise
-
-ROOT = Path(__file__).resolve().parent.parent
-FRAME_ID = "camera_optical_frame"
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-PATIENCE_S = 60.0
 
 
 def parse_arguments(argv=None) -> argparse.Namespace:
@@ -42,56 +33,6 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     parser.add_argument("--domain", type=int, default=83, help="ROS_DOMAIN_ID to use")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args(argv)
-
-
-def join(domain: int) -> None:
-    """Start rclpy in a domain of this machine alone, in which the node will be started too."""
-    os.environ["ROS_DOMAIN_ID"] = str(domain)
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))
-    rclpy.init()
-
-
-class NodeUnderTest:
-    """erd_node in a process of its own."""
-
-    def __init__(self, model: str) -> None:
-        self.started_s = time.perf_counter()
-        options = ["--ros-args", "-p", "input:=keypoints", "-p", f"model:='{model}'"]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "erd_ros.ros.node", *options], cwd=ROOT
-        )
-
-    def cpu_s(self) -> float:
-        """Processor time used so far, user and system."""
-        words = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / TICKS_PER_S
-
-    def resident_mb(self) -> float:
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-    def stop(self) -> None:
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(PATIENCE_S)
-
-
-class Topics:
-    """What goes into erd_node and comes out; ``receive`` is called with what comes."""
-
-    def __init__(self, name: str, receive: Callable[[Person3DArray], None], depth: int) -> None:
-        node = rclpy.create_node(name)
-        self.keypoints = node.create_publisher(Person2DArray, "keypoints", qos_profile_sensor_data)
-        self.info = node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
-        node.create_subscription(
-            Person3DArray, "/erd_node/people", receive, QoSProfile(depth=depth)
-        )
-        self._executor = rclpy.executors.SingleThreadedExecutor()
-        self._executor.add_node(node)
-
-    def spin_until(self, end_s: float) -> None:
-        while (left_s := end_s - time.perf_counter()) > 0:
-            self._executor.spin_once(left_s)
 
 
 class Sender:
@@ -117,10 +58,9 @@ class Sender:
         self._number += 1
         message = frames[self._number % len(frames)]
         # The stamp tells which answer belongs to it.
-        sec, nanosec = divmod(round(self._number * 1e9 / self._rate_hz), 1_000_000_000)
-        message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
+        stamp = set_stamp(message.header, self._number / self._rate_hz)
         self._topics.info.publish(info)
-        self._sent_s[sec, nanosec] = time.perf_counter()
+        self._sent_s[stamp] = time.perf_counter()
         self._topics.keypoints.publish(message)
 
     def run(self, frames: list[Person2DArray], info: CameraInfo, s: float) -> int:
@@ -185,7 +125,10 @@ def frames_of(people: int) -> tuple[list[Person2DArray], CameraInfo]:
 
 
 def measure(arguments: argparse.Namespace) -> dict:
-    node, sender = NodeUnderTest(arguments.model), Sender(arguments.rate)
+    node, sender = (
+        NodeProcess("input:=keypoints", f"model:='{arguments.model}'"),
+        Sender(arguments.rate),
+    )
     try:
         frames, info = frames_of(1)
         figures = {

@@ -6,7 +6,9 @@ somebody is not detected. Now and then the camera stops for three seconds, and o
 stamps jump an hour ahead and once back. It is told how often an id stood for another person than
 before, and how the node's memory grew.
 
-    python benchmark/soak.py --minutes 60 --json soak.json
+    python benchmark/soak.py --minutes 60 --json benchmark/soak.json
+
+With --offline the same people go straight into the tracker, as fast as it can.
 """
 
 import argparse
@@ -17,60 +19,27 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray, Person3D, Person3DArray
-from keypoint_latency import FRAME_ID, NodeUnderTest, Topics, join
+from node_process import FRAME_ID, NodeProcess, Topics, join, set_stamp
 from sensor_msgs.msg import CameraInfo
+from walkers import INTRINSICS, RATE_HZ, SIZE, Owners, Walkers, is_running, jump_s
 
+from erd_ros.pose import Keypoints2D
 from erd_ros.report import write_json
-from erd_ros.synthetic import SyntheticConfig, synthesise
+from erd_ros.runtime.tracker import Tracker
+from erd_ros.skeleton import H36M17
 
-RATE_HZ = 30.0
-PEOPLE = 5
-DEPTHS = np.linspace(3.0, 6.0, PEOPLE)
-INTRINSICS = np.array([[620.0, 0, 640], [0, 620.0, 360], [0, 0, 1]])
-SIZE = (1280, 720)
-_HIDING_PX = 45  # nearer than this on the image, whoever is behind is not detected
-_FORGET_S = 2.0  # beyond the node's prediction_timeout: then a new id is right
+_FIRST_STAMP_S = 1000.0
 _SETTLE_S = 30.0
 
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=0, help="of noise and random loss")
+    parser.add_argument("--offline", action="store_true", help="the tracker alone, without ROS")
     parser.add_argument("--domain", type=int, default=84, help="ROS_DOMAIN_ID to use")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args(argv)
-
-
-class Walkers:
-    """Five people: the synthetic adults' poses, moved to and fro across the image."""
-
-    def __init__(self) -> None:
-        truth = synthesise(SyntheticConfig()).truth_in_camera  # (frames, 2, 17, 3)
-        self._poses = truth - truth[:, :, :1]
-        self._generator = np.random.default_rng(0)
-
-    def roots(self, time_s: float) -> np.ndarray:
-        """(5, 3) metres, camera frame."""
-        periods = 9.0 + 2.0 * np.arange(PEOPLE)
-        across = 0.75 * DEPTHS * np.sin(2 * np.pi * time_s / periods + np.arange(PEOPLE))
-        return np.stack([across, np.full(PEOPLE, 0.3), DEPTHS], -1)
-
-    def seen(self, time_s: float) -> list[tuple[int, np.ndarray, np.ndarray]]:
-        """(person, pixels (17, 2), scores (17,)) of those detected, in random order."""
-        frame = int(time_s * 25) % len(self._poses)
-        roots = self.roots(time_s)
-        points = self._poses[frame, np.arange(PEOPLE) % 2] + roots[:, None]
-        projected = points @ INTRINSICS.T
-        pixels = projected[..., :2] / projected[..., 2:]
-        pixels += self._generator.normal(0, 3.0, pixels.shape) * (3 / DEPTHS)[:, None, None]
-        scores = (self._generator.random((PEOPLE, 17)) > 0.15).astype(float)
-        found = []
-        for person in self._generator.permutation(PEOPLE):
-            nearer = pixels[:person, 0, 0]
-            hidden = (np.abs(nearer - pixels[person, 0, 0]) < _HIDING_PX).any()
-            if not hidden and self._generator.random() > 0.02:
-                found.append((int(person), pixels[person], scores[person]))
-        return found
 
 
 class Watch:
@@ -79,9 +48,8 @@ class Watch:
     def __init__(self) -> None:
         self._topics = Topics("soak", self._receive, depth=50)
         self._asked: dict[tuple[int, int], list[int]] = {}
-        self._owner: dict[str, tuple[int, float]] = {}
-        self.answers = self.swaps = self.stale = 0
-        self.ids: set[str] = set()
+        self.owners = Owners()
+        self.answers = self.stale = 0
         self.latencies_s: list[float] = []
 
     def _receive(self, message: Person3DArray) -> None:
@@ -96,28 +64,20 @@ class Watch:
         self.latencies_s.append(message.latency)
         seen = [person for person in message.persons if person.state != Person3D.ENDED]
         for person, said in zip(persons, [p for p in seen if p.unseen == 0], strict=True):
-            self._check(said.id, person)
-
-    def _check(self, name: str, person: int) -> None:
-        now_s = time.perf_counter()
-        before, when_s = self._owner.get(name, (person, now_s))
-        self.swaps += before != person and now_s - when_s < _FORGET_S
-        self._owner[name] = (person, now_s)
-        self.ids.add(name)
+            self.owners.check(said.id, person, time.perf_counter())
 
     def send(self, walkers: Walkers, time_s: float, stamp_s: float) -> None:
         found = walkers.seen(time_s)
         message = Person2DArray(layout="h36m17", width=SIZE[0], height=SIZE[1])
         message.header.frame_id = FRAME_ID
-        sec, nanosec = divmod(round(stamp_s * 1e9), 1_000_000_000)
-        message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
+        stamp = set_stamp(message.header, stamp_s)
         for _, pixels, scores in found:
             keypoints = [
                 Keypoint2D(x=x, y=y, score=score)
                 for (x, y), score in zip(pixels.tolist(), scores.tolist(), strict=True)
             ]
             message.persons.append(Person2D(score=1.0, keypoints=keypoints))
-        self._asked = {(sec, nanosec): [person for person, _, _ in found], **self._asked}
+        self._asked = {stamp: [person for person, _, _ in found], **self._asked}
         self._asked = dict(list(self._asked.items())[:100])
         info = CameraInfo(width=SIZE[0], height=SIZE[1], k=INTRINSICS.ravel().tolist())
         info.header = message.header
@@ -128,19 +88,16 @@ class Watch:
         self._topics.spin_until(end_s)
 
 
-def jump_s(elapsed_s: float, total_s: float) -> float:
-    """What is added to the stamps: an hour in the second third, and nothing again after it."""
-    return 3600.0 if total_s / 3 < elapsed_s < 2 * total_s / 3 else 0.0
-
-
-def measure(minutes: float) -> dict:
-    node, watch, walkers = NodeUnderTest(""), Watch(), Walkers()
+def measure(minutes: float, seed: int) -> dict:
+    """The figures of the node in a process of its own."""
+    node, watch, walkers = NodeProcess("input:=keypoints"), Watch(), Walkers(seed)
     begin_s, total_s, frame = time.perf_counter(), 60 * minutes, 0
     resident_mb: list[float] = []
     try:
         while (elapsed_s := time.perf_counter() - begin_s) < total_s:
-            if elapsed_s % 60 > 3:  # the camera stops for three seconds of each minute
-                watch.send(walkers, elapsed_s, 1000 + elapsed_s + jump_s(elapsed_s, total_s))
+            if is_running(elapsed_s):
+                stamp_s = _FIRST_STAMP_S + elapsed_s + jump_s(elapsed_s, total_s)
+                watch.send(walkers, elapsed_s, stamp_s)
             frame += 1
             if frame % 150 == 0 and elapsed_s > _SETTLE_S:
                 resident_mb.append(node.resident_mb())
@@ -150,8 +107,7 @@ def measure(minutes: float) -> dict:
     return {
         "minutes": minutes,
         "answers": watch.answers,
-        "swapped_ids": watch.swaps,
-        "ids_given": len(watch.ids),
+        **figures_of(watch.owners),
         "stale_messages": watch.stale,
         "latency_p50_ms": float(1e3 * np.percentile(watch.latencies_s, 50)),
         "latency_p99_ms": float(1e3 * np.percentile(watch.latencies_s, 99)),
@@ -160,15 +116,44 @@ def measure(minutes: float) -> dict:
     }
 
 
+def measure_offline(minutes: float, seed: int) -> dict:
+    """The figures of the tracker alone, in simulated time."""
+    tracker, owners, walkers = Tracker(), Owners(), Walkers(seed)
+    total_s = 60 * minutes
+    for elapsed_s in np.arange(0, total_s, 1 / RATE_HZ):
+        if not is_running(elapsed_s):
+            continue
+        found = walkers.seen(elapsed_s)
+        pixels = np.array([pixels for _, pixels, _ in found]).reshape(-1, 17, 2)
+        scores = np.array([scores for _, _, scores in found]).reshape(-1, 17)
+        stamp_s = _FIRST_STAMP_S + elapsed_s + jump_s(elapsed_s, total_s)
+        names = tracker.update(Keypoints2D(H36M17, pixels, scores), stamp_s)
+        for (person, _, _), name in zip(found, names, strict=True):
+            owners.check(name, person, elapsed_s)
+    return {"minutes": minutes, **figures_of(owners)}
+
+
+def figures_of(owners: Owners) -> dict:
+    return {
+        "swapped_ids": owners.swaps,
+        "ids_given": len(owners.ids),
+        "short_gaps": owners.gaps,
+        "found_again": owners.found,
+    }
+
+
 def main() -> int:
     arguments = parse_arguments()
-    join(arguments.domain)
-    figures = measure(arguments.minutes)
-    rclpy.try_shutdown()
+    if arguments.offline:
+        figures = measure_offline(arguments.minutes, arguments.seed)
+    else:
+        join(arguments.domain)
+        figures = measure(arguments.minutes, arguments.seed)
+        rclpy.try_shutdown()
     for name, value in figures.items():
         print(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
     if arguments.json is not None:
-        write_json(arguments.json, figures, seed=0)
+        write_json(arguments.json, figures, seed=arguments.seed)
     return 0
 
 

@@ -3,26 +3,18 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from erd_ros.errors import InputError
 from erd_ros.pose import FloatArray, Keypoints2D
+from erd_ros.runtime.association import TREMBLE, Array, Comparison, Mask, assign, compare, surprise
 from erd_ros.skeleton import Skeleton
 
-# Standard deviation of a match, in sizes of the person: of one in view, and what each second
-# unseen adds to it. They decide who is who among those that the gate admits.
-_DEVIATION, _DEVIATION_UNSEEN = 0.05, 0.5
-# Likewise of the logarithm of how much larger or smaller a person has become on the image.
-_GROWTH, _GROWTH_UNSEEN = 0.3, 0.3
-# Surprise, minus the logarithm of the likelihood, beyond which somebody is rather a stranger: more
-# than five standard deviations. And one that no sum of others reaches.
-_STRANGER, _IMPOSSIBLE = 16.0, 1e6
-# Time constants, seconds: of a track's velocity, and of the slowing down of one that is not seen.
-_VELOCITY_TIME_S, _SLOWING_S = 0.15, 0.5
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+# Seconds for which somebody whose id has ended is remembered: who comes out from behind another
+# may be that one, and must not be given the id of a third who vanished there.
+_MEMORY_S = 10.0
+# Time constants, seconds: of a track's velocity, of the slowing down of one that is not seen, and
+# of what its keypoints' tremble is taken from.
+_VELOCITY_TIME_S, _SLOWING_S, _TREMBLE_TIME_S = 0.15, 0.5, 1.0
 
 # hri_rviz reads the last five characters of a frame as the id: one letter and four digits.
 _LARGEST_ID = 9999
@@ -54,7 +46,9 @@ class _Track:
     identity: str
     pixels: FloatArray  # (J, 2), as last seen
     seen_s: float
+    tremble_squared: float  # of the posture from image to image, in sizes
     velocity: FloatArray = field(default_factory=lambda: np.zeros(2, np.float32))  # (2,) pixels/s
+    ended: bool = False  # the id is not given again; who had it may still be there
 
     def expected(self, stamp_s: float) -> FloatArray:
         """(J, 2) keypoints where they would be now if the person went on, ever more slowly."""
@@ -76,10 +70,16 @@ class _Track:
             )
         self.pixels, self.seen_s = pixels, stamp_s
 
+    def learn(self, posture: float, elapsed_s: float) -> None:
+        """Take over how much the posture differed from what was expected, in sizes."""
+        weight = elapsed_s / (elapsed_s + _TREMBLE_TIME_S)
+        self.tremble_squared += weight * (posture**2 - self.tremble_squared)
+
 
 class Tracker:
     """Gives each person an id, b0001 and counting, that stays while the person is seen.
 
+    A person who may be one or another of those lost is given a new id rather than a wrong one.
     Same keypoints and stamps, same ids. After b9999 come the ids that are free from b0001 on.
     """
 
@@ -87,7 +87,7 @@ class Tracker:
         self.config = config or TrackerConfig()
         self._tracks: list[_Track] = []
         self._skeleton: Skeleton | None = None
-        self._stamp_s = -np.inf
+        self._stamp_s = self._stamp_before_s = -np.inf
         self._count = 0
 
     def update(self, keypoints: Keypoints2D, stamp_s: float) -> list[str]:
@@ -101,9 +101,9 @@ class Tracker:
             raise InputError(f"stamp is {stamp_s} s, expected a finite number")
         if stamp_s < self._stamp_s or keypoints.skeleton != self._skeleton:
             self._tracks = []
-        self._stamp_s, self._skeleton = stamp_s, keypoints.skeleton
-        oldest = stamp_s - self.config.timeout_s
-        self._tracks = [track for track in self._tracks if track.seen_s >= oldest]
+        self._stamp_before_s, self._stamp_s = self._stamp_s, stamp_s
+        self._skeleton = keypoints.skeleton
+        self._let_time_pass()
         seen = np.flatnonzero((keypoints.confidence > 0).any(-1))
         matches = self._matches(keypoints.pixels[seen])
         identities = [""] * len(keypoints)
@@ -113,23 +113,43 @@ class Tracker:
             identities[person] = track.identity
         return identities
 
+    def _let_time_pass(self) -> None:
+        """End and forget those who were not seen for too long."""
+        memory_s = max(self.config.timeout_s, _MEMORY_S)
+        self._tracks = [t for t in self._tracks if self._stamp_s - t.seen_s <= memory_s]
+        for track in self._tracks:
+            track.ended |= self._stamp_s - track.seen_s > self.config.timeout_s
+
     def _matches(self, persons: FloatArray) -> dict[int, _Track]:
         """Tracks by index into ``persons`` (N, J, 2): likeliest together, none past its gate."""
         if not len(persons) or not self._tracks:
             return {}
+        compared = compare(persons, np.stack([t.expected(self._stamp_s) for t in self._tracks]))
+        found: dict[int, _Track] = {}
+        told: set[int] = set()
         unseen_s = self._stamp_s - np.array([track.seen_s for track in self._tracks])
-        expected = np.stack([track.expected(self._stamp_s) for track in self._tracks])
-        distances, growths = _compare(persons, expected)
-        allowed = distances <= self.config.gate + self.config.speed * unseen_s
-        costs = np.where(allowed, _surprise(distances, growths, unseen_s), _IMPOSSIBLE)
-        # A column of its own for each person: to be nobody of those known.
-        strangers = np.full((len(persons), len(persons)), _STRANGER)
-        rows, columns = linear_sum_assignment(np.hstack([costs, strangers]))
-        return {
-            int(row): self._tracks[column]
-            for row, column in zip(rows, columns, strict=True)
-            if column < len(self._tracks)
-        }
+        lost = unseen_s > self._stamp_s - self._stamp_before_s
+        costs = self._costs(compared, unseen_s, lost)
+        for match in list(assign(costs, lost)):
+            track = self._tracks[match.column]
+            if match.rival is not None:
+                self._tracks[match.rival].ended = True
+            if match.certain and not track.ended:
+                found[match.row] = track
+                posture = float(compared.posture[match.row, match.column])
+                track.learn(posture, float(unseen_s[match.column]))
+            elif match.certain or not track.ended:
+                # Who had this id has another one from now on.
+                told.add(match.column)
+        self._tracks = [track for i, track in enumerate(self._tracks) if i not in told]
+        return found
+
+    def _costs(self, compared: Comparison, unseen_s: Array, lost: Mask) -> Array:
+        """(N, T) surprise of each match, infinite past the gate."""
+        tremble = np.sqrt([track.tremble_squared for track in self._tracks])
+        gate = self.config.gate + self.config.speed * unseen_s
+        costs = surprise(compared, unseen_s, lost, tremble)
+        return np.where(compared.distance <= gate, costs, np.inf)
 
     def _new_track(self, pixels: FloatArray) -> _Track:
         taken = {track.identity for track in self._tracks}
@@ -138,49 +158,8 @@ class Tracker:
             identity = f"b{self._count:04d}"
             if identity not in taken:
                 break
-        track = _Track(identity, pixels, self._stamp_s)
+        # The same detector sees them all.
+        known = [track.tremble_squared for track in self._tracks] or [TREMBLE**2]
+        track = _Track(identity, pixels, self._stamp_s, float(np.median(known)))
         self._tracks.append(track)
         return track
-
-
-def _surprise(distances: Array, growths: Array, unseen_s: Array) -> Array:
-    """(N, T) minus the logarithm of normal distributions of distance and growth, 0 at the best.
-
-    A track long unseen could be anywhere, and so explains a person worse than one that was just
-    there: whoever comes out from behind another does not take the other's id.
-    """
-    wider = 1 + _DEVIATION_UNSEEN / _DEVIATION * unseen_s
-    distance = distances / (_DEVIATION * wider)
-    growth = growths / (_GROWTH + _GROWTH_UNSEEN * unseen_s)
-    return np.asarray((distance**2 + growth**2) / 2 + 2 * np.log(wider))
-
-
-def _compare(persons: FloatArray, tracks: FloatArray) -> tuple[Array, Array]:
-    """Each person (N, J, 2) with each track (T, J, 2), both (N, T), over their common keypoints.
-
-    Mean distance in sizes of the larger, infinite without a common keypoint; and the logarithm of
-    how much larger the one is than the other, which tells who is nearer to the camera.
-    """
-    steps = (persons[:, None] - tracks[None]).astype(np.float64)  # (N, T, J, 2)
-    common = np.isfinite(steps).all(-1)
-    count = np.maximum(common.sum(-1), 1)
-    total = np.where(common, np.linalg.norm(steps, axis=-1), 0).sum(-1)
-    mean = np.where(common.any(-1), total / count, np.inf)
-    mean /= np.maximum(_sizes(persons)[:, None], _sizes(tracks)[None])
-    spreads = [_spread(points, common, count) for points in (persons[:, None], tracks[None])]
-    return mean, np.abs(np.log(spreads[0] / spreads[1]))
-
-
-def _spread(points: FloatArray, common: Mask, count: NDArray[np.int64]) -> Array:
-    """(N, T) root mean square distance from their middle of the keypoints in common, pixels."""
-    used = np.where(common[..., None], points, 0).astype(np.float64)
-    middle = used.sum(-2, keepdims=True) / count[..., None, None]
-    squared = np.where(common, ((used - middle) ** 2).sum(-1), 0).sum(-1) / count
-    # A pixel is added: a spread of nothing, of one keypoint alone, says nothing.
-    return np.asarray(np.sqrt(squared) + 1)
-
-
-def _sizes(pixels: FloatArray) -> FloatArray:
-    """Diagonal (N,) of the box around the keypoints seen, pixels, at least one."""
-    extent = np.nanmax(pixels, axis=1) - np.nanmin(pixels, axis=1)
-    return np.asarray(np.maximum(np.linalg.norm(extent, axis=-1), 1), np.float32)
