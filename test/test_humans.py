@@ -1,9 +1,22 @@
 """REP-155 over real DDS: who is tracked, each body's box and skeleton, and that they end."""
 
+import threading
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 from ros_harness import RosBench
-from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
+from ros_people import (
+    CAMERAS,
+    camera_info,
+    estimated,
+    message_of,
+    model_path,
+    scene_of,
+    seen_by,
+)  # fmt: skip
+
+from erd_ros.ros.humans import Humans
 
 hri_msgs = pytest.importorskip("hri_msgs.msg", reason="hri_msgs comes with ROS")
 PINHOLE = CAMERAS["pinhole"]
@@ -54,6 +67,40 @@ def test_bodies_come_and_go(bench):
         lambda: bench.client.node.count_publishers("/humans/bodies/b0002/roi") == 0,
         "the end of the topics of the other",
     )
+
+
+class NodeOfExecutor:
+    """Notes in which thread publishers are destroyed, and runs guards as an executor would."""
+
+    def __init__(self):
+        self.destroyed_by, self._guards = [], []
+
+    def create_guard_condition(self, callback):
+        self._guards.append(Mock(callback=callback))
+        return self._guards[-1]
+
+    def destroy_publisher(self, _publisher):
+        self.destroyed_by.append(threading.current_thread())
+
+    def spin_once(self):
+        for guard in self._guards:
+            if guard.trigger.called:
+                guard.callback()
+
+
+def test_topics_are_destroyed_by_the_executor_not_under_it(tmp_path):
+    """rclpy's executor fails when that happens while it builds its wait set."""
+    node = NodeOfExecutor()
+    poses = estimated(seen_by(PINHOLE), PINHOLE, model_path(tmp_path))
+    humans = Humans(node, hri_msgs, lambda *_: Mock(**{"get_subscription_count.return_value": 0}))
+    humans.publish(scene_of(poses, ["b0001", "b0002"]))
+    nobody = scene_of(poses, ["b0001", ""])
+    worker = threading.Thread(target=humans.publish, args=(nobody,))
+    worker.start()
+    worker.join()
+    assert node.destroyed_by == []
+    node.spin_once()
+    assert node.destroyed_by == [threading.current_thread()] * 2
 
 
 def test_every_output_but_people_can_be_switched_off(bench):

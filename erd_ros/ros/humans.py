@@ -1,6 +1,7 @@
 """REP-155: each body on topics of its own below /humans/bodies, for hri_rviz, libhri and pyhri."""
 
 import importlib
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,6 +39,10 @@ class Humans:
         self._node, self._messages, self._make = node, messages, make_publisher
         self._tracked = make_publisher(messages.IdsList, f"{_ROOT}/tracked")
         self._bodies: dict[str, _Body] = {}
+        # Scenes come from the worker's thread. The executor fails when a publisher is destroyed
+        # while it builds its wait set, so that it has to do that itself.
+        self._gone: deque[_Body] = deque()
+        self._sweep = node.create_guard_condition(self._destroy_gone)
 
     def publish(self, scene: Scene) -> None:
         """The bodies of a scene. Those predicted are tracked still, those ended are gone."""
@@ -47,7 +52,8 @@ class Humans:
         ]
         self._tracked.publish(self._messages.IdsList(header=scene.source, ids=present))
         for gone in self._bodies.keys() - set(present):
-            self._destroy(self._bodies.pop(gone))
+            self._gone.append(self._bodies.pop(gone))
+            self._sweep.trigger()
         for name in present:
             if name not in self._bodies:
                 self._bodies[name] = self._open(name)
@@ -86,14 +92,17 @@ class Humans:
             skeleton = [point(x=x, y=y, c=c) for x, y, c in points.tolist()]
             body.skeleton.publish(self._messages.Skeleton2D(header=header, skeleton=skeleton))
 
-    def _destroy(self, body: _Body) -> None:
-        for publisher in body:
-            self._node.destroy_publisher(publisher)
+    def _destroy_gone(self) -> None:
+        while self._gone:
+            for publisher in self._gone.popleft():
+                self._node.destroy_publisher(publisher)
 
     def destroy(self) -> None:
-        """Take every topic off the graph."""
-        for body in self._bodies.values():
-            self._destroy(body)
+        """Take every topic off the graph; in the executor's thread."""
+        self._gone.extend(self._bodies.values())
+        self._bodies.clear()
+        self._destroy_gone()
+        self._node.destroy_guard_condition(self._sweep)
         self._node.destroy_publisher(self._tracked)
 
 
