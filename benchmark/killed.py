@@ -143,6 +143,7 @@ def kill_demo(watcher: Watcher, times: int) -> dict[str, list[float]]:
         begin_s = time.perf_counter()
         demo = start_demo()
         figures["people_again_s"].append(watcher.wait_for("people", begin_s))
+    watcher.watch()
     demo.send_signal(signal.SIGINT)
     demo.wait(PATIENCE_S)
     return figures

@@ -44,12 +44,18 @@ class NodeProcess:
 
     def cpu_s(self) -> float:
         """Processor time used so far, user and system."""
+        self._must_run()
         words = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / TICKS_PER_S
 
     def resident_mb(self) -> float:
+        self._must_run()
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def _must_run(self) -> None:
+        if (code := self._process.poll()) is not None:
+            raise SystemExit(f"the node has ended by itself, with code {code}")
 
     def stop(self, signal_number: int = signal.SIGINT) -> None:
         self._process.send_signal(signal_number)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import threading
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -161,6 +163,46 @@ def test_nothing_is_computed_that_nobody_listens_to(bench, monkeypatch):
     humans.publish(scene)
     assert sorted(asked) == sorted(name for *_, name in listeners)
     humans.destroy()
+
+
+class NodeOfExecutor:
+    """Notes in which thread publishers are destroyed, and runs guards as an executor would."""
+
+    def __init__(self):
+        self.destroyed_by, self._guards = [], []
+
+    def create_guard_condition(self, callback):
+        self._guards.append(Mock(callback=callback))
+        return self._guards[-1]
+
+    def destroy_publisher(self, _publisher):
+        self.destroyed_by.append(threading.current_thread())
+
+    def spin_once(self):
+        for guard in self._guards:
+            if guard.trigger.called:
+                guard.callback()
+
+
+def test_topics_are_destroyed_by_the_executor_not_under_it(tmp_path):
+    """rclpy's executor fails when that happens while it builds its wait set."""
+    node = NodeOfExecutor()
+    poses = estimated(seen_by(PINHOLE), PINHOLE, model_path(tmp_path))
+    humans = Humans(
+        node,
+        hri_msgs,
+        lambda *_: Mock(**{"get_subscription_count.return_value": 0}),
+        NodeParameters(),
+    )
+    humans.publish(scene_of(poses, ["b0001", "b0002"]))
+    nobody = scene_of(poses, ["b0001", ""])
+    worker = threading.Thread(target=humans.publish, args=(nobody,))
+    worker.start()
+    worker.join()
+    assert node.destroyed_by == []
+    node.spin_once()
+    assert len(node.destroyed_by) > 1
+    assert set(node.destroyed_by) == {threading.current_thread()}
 
 
 def test_every_output_but_people_can_be_switched_off(bench):

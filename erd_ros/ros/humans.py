@@ -1,6 +1,7 @@
 """REP-155: each body on topics of its own below /humans/bodies, for hri_rviz, libhri and pyhri."""
 
 import importlib
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,10 @@ class Humans:
         self._tracked = make_publisher(messages.IdsList, f"{_ROOT}/tracked")
         self._topics = topics_of_body(messages, parameters)
         self._bodies: dict[str, dict[str, Any]] = {}
+        # Scenes come from the worker's thread. The executor fails when a publisher is destroyed
+        # while it builds its wait set, so that it has to do that itself.
+        self._gone: deque[dict[str, Any]] = deque()
+        self._sweep = node.create_guard_condition(self._destroy_gone)
 
     def publish(self, scene: Scene) -> None:
         """The bodies of a scene. Those predicted are tracked still, those ended are gone."""
@@ -46,7 +51,8 @@ class Humans:
         if self._tracked.get_subscription_count():
             self._tracked.publish(self._ids_list(header=scene.source, ids=list(present)))
         for gone in self._bodies.keys() - present.keys():
-            self._destroy(self._bodies.pop(gone))
+            self._gone.append(self._bodies.pop(gone))
+            self._sweep.trigger()
         bodies = Bodies(scene)
         for name, row in present.items():
             if name not in self._bodies:
@@ -67,12 +73,15 @@ class Humans:
                 if message is not None:
                     publisher.publish(message)
 
-    def _destroy(self, publishers: dict[str, Any]) -> None:
-        for publisher in publishers.values():
-            self._node.destroy_publisher(publisher)
+    def _destroy_gone(self) -> None:
+        while self._gone:
+            for publisher in self._gone.popleft().values():
+                self._node.destroy_publisher(publisher)
 
     def destroy(self) -> None:
-        """Take every topic off the graph."""
-        for publishers in self._bodies.values():
-            self._destroy(publishers)
+        """Take every topic off the graph; in the executor's thread."""
+        self._gone.extend(self._bodies.values())
+        self._bodies.clear()
+        self._destroy_gone()
+        self._node.destroy_guard_condition(self._sweep)
         self._node.destroy_publisher(self._tracked)
