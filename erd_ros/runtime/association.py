@@ -26,6 +26,9 @@ _BEHIND = 0.7
 # Surprise, minus the logarithm of the likelihood, that somebody comes back in this very image who
 # was not in the one before.
 _COMES_BACK = 3.0
+# Detectors err wildly now and then: where nobody else could be meant, what is far off surprises no
+# more than in Student's distribution of this shape.
+_TAIL = 4.0
 # Surprise beyond which somebody is rather a stranger; and one that no sum of others reaches.
 _STRANGER, _IMPOSSIBLE = 16.0, 1e6
 # An answer stands if every other one is more surprising by this, fifty times less likely; of
@@ -89,12 +92,15 @@ def compare(persons: FloatArray, expected: FloatArray) -> Comparison:
     )
 
 
-def surprise(compared: Comparison, unseen_s: Array, lost: Mask, tremble: Array) -> Array:
+def surprise(
+    compared: Comparison, unseen_s: Array, lost: Mask, tremble: Array, gate: float
+) -> Array:
     """(N, T) minus the logarithm of how likely each match is.
 
     unseen_s  (T,) seconds since each was seen
     lost      (T,) not in the image before
     tremble   (T,) posture from image to image, as ``TREMBLE``
+    gate      distance, in sizes, within which somebody else may be meant as well
 
     Somebody long unseen could be anywhere, and so explains a person worse than one who was just
     there: whoever comes out from behind another does not take the other's id.
@@ -109,7 +115,10 @@ def surprise(compared: Comparison, unseen_s: Array, lost: Mask, tremble: Array) 
     squared += (compared.posture / posture) ** 2 + (compared.growth / growth) ** 2
     wider = np.minimum(across, _BEHIND) / _ACROSS * down / _DOWN * posture / TREMBLE
     wider = wider * growth / (TREMBLE * compared.lever)
-    return np.asarray(squared / 2 + np.log(wider) + _COMES_BACK * lost)
+    near = compared.distance <= gate
+    alone = ~lost & (near.sum(1, keepdims=True) == near)
+    tailed = np.where(alone, _TAIL * np.log1p(squared / 2 / _TAIL), squared / 2)
+    return np.asarray(tailed + np.log(wider) + _COMES_BACK * lost)
 
 
 def assign(costs: Array, lost: Mask) -> Iterator[Match]:

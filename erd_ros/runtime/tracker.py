@@ -148,7 +148,7 @@ class Tracker:
         """(N, T) surprise of each match, infinite past the gate."""
         tremble = np.sqrt([track.tremble_squared for track in self._tracks])
         gate = self.config.gate + self.config.speed * unseen_s
-        costs = surprise(compared, unseen_s, lost, tremble)
+        costs = surprise(compared, unseen_s, lost, tremble, self.config.gate)
         return np.where(compared.distance <= gate, costs, np.inf)
 
     def _new_track(self, pixels: FloatArray) -> _Track:
