@@ -28,6 +28,11 @@ LEASE_S = 1.0
 _SETTLE_S, _RUNNING_S = 0.5, 2.0
 _NODE = ("input:=keypoints", f"stale_timeout:={STALE_TIMEOUT_S}")
 _PLAYER = ("source:=synthetic", "rate:=30.0", "loop:=true")
+_STARTS = {
+    "node": lambda: NodeProcess(*_NODE),
+    "player": lambda: NodeProcess(*_PLAYER, module="player"),
+}
+_NOTICED = {"stale": "stale_s", "lost": "liveliness_lost_s"}
 
 
 def parse_arguments(argv=None) -> argparse.Namespace:
@@ -69,40 +74,25 @@ class Watcher:
         self.topics.spin_until(time.perf_counter() + _RUNNING_S)
 
 
-def kill_player(watcher: Watcher, times: int) -> dict[str, list[float]]:
-    """STALE is said that long after the kill, people come that long after the restart."""
-    figures: dict[str, list[float]] = {"stale_s": [], "people_again_s": []}
-    node, player = NodeProcess(*_NODE), NodeProcess(*_PLAYER, module="player")
+def kill(name: str, notices: str, watcher: Watcher, times: int) -> dict[str, list[float]]:
+    """Of "player" or "node": noticed that long after the kill, people that long after the start.
+
+    notices  what the watcher then hears of: "stale" or "lost"
+    """
+    noticed_s, people_again_s = [], []
+    running = {which: start() for which, start in _STARTS.items()}
     try:
         for _ in range(times):
             watcher.watch()
             killed_s = time.perf_counter()
-            player.stop(signal.SIGKILL)
-            figures["stale_s"].append(watcher.wait_for("stale", killed_s))
-            player = NodeProcess(*_PLAYER, module="player")
-            figures["people_again_s"].append(watcher.wait_for("people", player.started_s))
+            running[name].stop(signal.SIGKILL)
+            noticed_s.append(watcher.wait_for(notices, killed_s))
+            running[name] = _STARTS[name]()
+            people_again_s.append(watcher.wait_for("people", running[name].started_s))
     finally:
-        player.stop()
-        node.stop()
-    return figures
-
-
-def kill_node(watcher: Watcher, times: int) -> dict[str, list[float]]:
-    """Liveliness is lost that long after the kill, people come that long after the restart."""
-    figures: dict[str, list[float]] = {"liveliness_lost_s": [], "people_again_s": []}
-    node, player = NodeProcess(*_NODE), NodeProcess(*_PLAYER, module="player")
-    try:
-        for _ in range(times):
-            watcher.watch()
-            killed_s = time.perf_counter()
-            node.stop(signal.SIGKILL)
-            figures["liveliness_lost_s"].append(watcher.wait_for("lost", killed_s))
-            node = NodeProcess(*_NODE)
-            figures["people_again_s"].append(watcher.wait_for("people", node.started_s))
-    finally:
-        player.stop()
-        node.stop()
-    return figures
+        for process in reversed(running.values()):
+            process.stop()
+    return {_NOTICED[notices]: noticed_s, "people_again_s": people_again_s}
 
 
 def start_demo() -> subprocess.Popen:
@@ -153,8 +143,11 @@ def main() -> int:
     arguments = parse_arguments()
     join(arguments.domain)
     watcher = Watcher()
-    kinds = {"player": kill_player, "node": kill_node, "demo": kill_demo}
-    figures = {kind: kill(watcher, arguments.times) for kind, kill in kinds.items()}
+    figures = {
+        "player": kill("player", "stale", watcher, arguments.times),
+        "node": kill("node", "lost", watcher, arguments.times),
+        "demo": kill_demo(watcher, arguments.times),
+    }
     rclpy.try_shutdown()
     for kind, rows in figures.items():
         for name, values in rows.items():
