@@ -34,6 +34,19 @@ def test_of_two_who_vanished_at_one_place_the_size_tells_who_comes_back():
     assert tracker.update(seen((300, 0, 2.0), (320, 0, 1.2)), now_s + GONE_S + 0.03) == ids
 
 
+def wild(*people):
+    """As ``seen``, with keypoints of the first a fifth of the body too far left and right in turn."""
+    keypoints = seen(*people)
+    keypoints.pixels[0, :, 0] += np.resize([-25, 25], 17) * people[0][2]
+    return keypoints
+
+
+def test_a_detectors_wild_error_ends_no_id_where_nobody_else_could_be_meant():
+    tracker, ids, now_s = watched((300, 0, 2.0))
+    tracker.update(seen((300, 0, 2.0)), now_s + 0.06)
+    assert tracker.update(wild((300, 0, 2.0)), now_s + 0.09) == ids
+
+
 def test_of_two_alike_who_vanished_at_one_place_neither_gives_the_other_an_id():
     tracker, ids, now_s = watched((300, 0, 2.0), (320, 0, 2.0))
     (first,) = tracker.update(seen((310, 0, 2.0)), now_s + GONE_S)
