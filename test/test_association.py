@@ -35,7 +35,7 @@ def test_of_two_who_vanished_at_one_place_the_size_tells_who_comes_back():
 
 
 def wild(*people):
-    """As ``seen``, with keypoints of the first a fifth of the body too far left and right in turn."""
+    """As ``seen``; keypoints of the first are a fifth of the body off, left and right in turn."""
     keypoints = seen(*people)
     keypoints.pixels[0, :, 0] += np.resize([-25, 25], 17) * people[0][2]
     return keypoints
