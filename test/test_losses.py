@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 
 from erd_ros.data.batches import Batch
 from erd_ros.models.inputs import InputConfig
-from erd_ros.models.sizing import no_cues
+from erd_ros.models.known import no_cues
 from erd_ros.train.losses import LOSSES, lifter_loss, step_loss
 
 CAMERA = InputConfig("camera", "person", ("location", "scale"), confidence=False)

@@ -113,7 +113,7 @@ def test_features_of_the_regressors(feature, pca):
         "concat": torch.cat([given.view(5, -1, pca or 2), again.view(5, -1, pca or 2)], -1),
         "residual": given - again,
     }[feature].flatten(1)
-    features = model.inputs.of_regressor(feature, view, projected)
+    features = model.inputs.of_regressor(feature, view, (view.rays - projected).mT).flatten(1)
     assert features.shape[1] == model.inputs.regressor_size(feature)
     torch.testing.assert_close(features, expected, atol=1e-4, rtol=0)
 

@@ -13,8 +13,9 @@ from erd_ros.data.batches import Simulation, SimulationConfig
 from erd_ros.data.cues import CueConfig
 from erd_ros.errors import InputError
 from erd_ros.mocap import read_human36m_cameras, read_mocap
+from erd_ros.models.known import Known, Prior, no_cues
 from erd_ros.models.size import SizeAndDepthSolver
-from erd_ros.models.sizing import Prior, Sizing, no_cues, size_of
+from erd_ros.models.sizing import Sizing, size_of
 from erd_ros.models.view import look_at_person
 from erd_ros.skeleton import H36M17
 
@@ -29,16 +30,17 @@ def test_rows_are_solved_as_numpy_solves_them():
     rows[:, :, :2] = [[1, 0], [0, 1], [0, 0]]  # which ask for the variances
     informations = generator.uniform(0.1, 9, (20, 5))
     informations[:, :2] = 0
-    solved = SizeAndDepthSolver(torch.from_numpy(rows)).solve(torch.from_numpy(informations))
-    excess = solved.excess(torch.from_numpy(rows))
+    given, information = torch.from_numpy(rows), torch.from_numpy(informations)
+    solved = SizeAndDepthSolver(given).solve(information[..., None])
+    excess = solved.excess(given)[..., 0]
     for person in range(20):
         design, value, information = rows[person, :2].T, -rows[person, 2], informations[person]
         weight = np.sqrt(information)
         expected = np.linalg.lstsq(weight[:, None] * design, weight * value, rcond=None)[0]
         covariance = np.linalg.inv((design * information[:, None]).T @ design)
-        np.testing.assert_allclose(solved.solution[person, 0], [*expected, 1], rtol=1e-9)
+        np.testing.assert_allclose(solved.solution[person, :, 0], [*expected, 1], rtol=1e-9)
         variances = np.einsum("ri,ij,rj->r", design, covariance, design)
-        np.testing.assert_allclose(solved.variances[person], variances, rtol=1e-9)
+        np.testing.assert_allclose(solved.variances[person, :, 0], variances, rtol=1e-9)
         np.testing.assert_allclose(excess[person], design @ expected - value, rtol=1e-9)
 
 
@@ -46,12 +48,12 @@ def test_one_row_far_surer_than_the_others_costs_no_digits():
     """A depth to a millimetre beside a guess of the size to 10 cm, in float32."""
     ratio, guess, depth = 2.5, 1.6, 4.2
     rows = torch.tensor([[[-ratio, 1, 0], [1, 0, 1], [0, -guess, -depth]]])
-    information = torch.tensor([[400, 100, 1e6]])
+    information = torch.tensor([[[400], [100], [1e6]]])
     solved = SizeAndDepthSolver(rows).solve(information)
-    weight = np.sqrt(information[0].numpy().astype(float))
+    weight = np.sqrt(information[0, :, 0].numpy().astype(float))
     design = rows[0, :2].T.numpy().astype(float) * weight[:, None]
     expected = np.linalg.lstsq(design, weight * [0, guess, depth], rcond=None)[0]
-    np.testing.assert_allclose(solved.solution[0, 0, :2], expected, rtol=3e-7)
+    np.testing.assert_allclose(solved.solution[0, :2, 0], expected, rtol=3e-7)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def solved(standing, **cues):
     for name, value in cues.items():
         rows[:, COLUMN[name]] = torch.as_tensor(value)
     prior = Prior(torch.full((PERSONS,), 0.5), torch.full((PERSONS,), -2.0))
-    sized = Sizing(H36M17)(view, pose, prior, rows)
+    sized = Sizing(H36M17)(Known.of(view, prior, rows), pose)
     return sized, view.to_camera(sized.root[:, None])[:, 0]
 
 
@@ -119,15 +121,17 @@ def test_one_good_cue_fixes_size_and_root(standing, cue):
 @torch.no_grad()
 def test_the_own_size_leaves_out_what_was_guessed_and_told(standing):
     told, _ = solved(standing, size=1.0, size_variance=1e-4)
-    assert (told.own_size_variance.sqrt() == 100).all()
-    assert torch.equal(told.own_size, told.size)
+    own_size, own_deviation = told.own_size()
+    assert (own_deviation == 100).all()
+    assert torch.equal(own_size[:, 0], told.size)
     _, _, size, _ = standing
     on_ground, _ = solved(standing, **ground(0.001))
     both, _ = solved(standing, **ground(0.001), size=size, size_variance=0.01)
-    assert (on_ground.own_size_variance > on_ground.size_variance).all()
-    assert (on_ground.own_size - size).abs().median() < (on_ground.size - size).abs().median()
+    own_size, own_deviation = (one[:, 0] for one in on_ground.own_size())
+    assert (own_deviation.square() > on_ground.size_variance).all()
+    assert (own_size - size).abs().median() < (on_ground.size - size).abs().median()
     # Which feet stand on the ground is judged with all that is known.
-    difference = (both.own_size / on_ground.own_size - 1).abs()
+    difference = (both.own_size()[0][:, 0] / own_size - 1).abs()
     assert difference.median() < 0.001
 
 

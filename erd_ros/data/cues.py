@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 from erd_ros.cues import CUES
 from erd_ros.data.cameras import Views
 from erd_ros.errors import InputError
-from erd_ros.models.sizing import no_cues, size_of
+from erd_ros.models.known import no_cues
+from erd_ros.models.sizing import size_of
 from erd_ros.skeleton import H36M17
 
 _COLUMN = {name: index for index, name in enumerate(CUES)}

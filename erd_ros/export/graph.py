@@ -7,19 +7,20 @@ from onnx import GraphProto, NodeProto, ValueInfoProto, numpy_helper
 
 # Of constants beyond this size, bytes, none are alike; they are the networks' matrices.
 _SMALL = 1024
+_NEUTRAL = {"Mul": 1.0, "Add": 0.0}
 
 
 def simplify(graph: GraphProto) -> None:
     """Leave out, in place, what changes nothing; outputs keep their names.
 
-    A dimension of one that is dropped and put back, a reshaping of a reshaping, a value computed a
-    second time, and whatever no output needs then.
+    A dimension of one that is dropped and put back, a reshaping of a reshaping, a product with
+    ones, a sum with zeros, a value computed a second time, and whatever no output needs then.
     """
     kept = {output.name for output in graph.output}
     same = _equal_constants(graph)
     makers: dict[str, NodeProto] = {}
     known: dict[tuple[object, ...], NodeProto] = {}
-    axes = _Axes(graph)
+    axes, neutral = _Axes(graph), _Neutral(graph)
     for node in graph.node:
         node.input[:] = [same.get(name, name) for name in node.input]
         maker = makers.get(node.input[0]) if node.input else None
@@ -33,6 +34,8 @@ def simplify(graph: GraphProto) -> None:
             same |= dict(zip(node.output, equal.output, strict=True))
         elif maker is not None and axes.undoes(node, maker):
             same[node.output[0]] = maker.input[0]
+        elif (kept_as := neutral.leaves(node)) is not None:
+            same[node.output[0]] = kept_as
     _keep(graph, needed(graph.node, kept))
 
 
@@ -102,6 +105,28 @@ class _Axes:
         """The axes in the tensor that has them, counted from the front."""
         full = self._ranks[node.output[0] if node.op_type == "Unsqueeze" else node.input[0]]
         return sorted(int(axis) % full for axis in self._constants[node.input[1]])
+
+
+class _Neutral:
+    """Which products and sums give back what goes in: a constant of ones, or of zeros."""
+
+    def __init__(self, graph: GraphProto) -> None:
+        values = (*graph.input, *graph.value_info, *graph.output)
+        self._shapes = {value.name: value.type.tensor_type.shape for value in values}
+        self._constants = {
+            one.name: numpy_helper.to_array(one)
+            for one in graph.initializer
+            if np.prod(one.dims) <= _SMALL
+        }
+
+    def leaves(self, node: NodeProto) -> str | None:
+        """The input that comes out unchanged; None where there is none."""
+        element = _NEUTRAL.get(node.op_type)
+        for name, other in (node.input, node.input[::-1]) if element is not None else ():
+            constant, shape = self._constants.get(other), self._shapes.get(name)
+            if constant is not None and shape is not None and (constant == element).all():
+                return name if shape == self._shapes.get(node.output[0]) else None
+        return None
 
 
 def _equal_constants(graph: GraphProto) -> dict[str, str]:

@@ -25,21 +25,35 @@ class _InHalf(nn.Module):
 
 def _whole(model: ErdModel) -> ErdModel:
     """A copy that computes the same in float32."""
+    flat = _flat(model)
+    if isinstance(flat.lifter, FlatLcn):
+        with torch.no_grad():
+            flat.lifter.give(flat.pose_deviation, flat.pose_mean)
+        flat.pose_deviation = torch.ones_like(flat.pose_deviation)
+        flat.pose_mean = torch.zeros_like(flat.pose_mean)
+    return flat
+
+
+def _with_networks_in_half(model: ErdModel) -> ErdModel:
+    """A copy whose lifter and regressors compute in float16, the geometry in float32."""
+    half = _flat(model)
+    half.lifter = _InHalf(half.lifter)
+    half.regressors = nn.ModuleList(_InHalf(regressor) for regressor in half.regressors)
+    return half
+
+
+def _flat(model: ErdModel) -> ErdModel:
     folded = copy.deepcopy(model)
     with torch.no_grad():
         _fold(folded)
         if isinstance(folded.lifter, LcnLifter):
             folded.lifter = FlatLcn(folded.lifter, folded.lifter_shape().channels)
-        folded.regressors = nn.ModuleList(FlatRegressor(one) for one in folded.regressors)
+        deviation, by_joint = folded.increment_deviation, not folded.inputs.config.pca
+        folded.regressors = nn.ModuleList(
+            FlatRegressor(one, deviation, by_joint) for one in folded.regressors
+        )
+    folded.increment_deviation = torch.ones_like(deviation)
     return folded
-
-
-def _with_networks_in_half(model: ErdModel) -> ErdModel:
-    """A copy whose lifter and regressors compute in float16, the geometry in float32."""
-    half = _whole(model)
-    half.lifter = _InHalf(half.lifter)
-    half.regressors = nn.ModuleList(_InHalf(regressor) for regressor in half.regressors)
-    return half
 
 
 def _fold(network: nn.Module) -> None:

@@ -15,9 +15,11 @@ from erd_ros.errors import InputError
 from erd_ros.geometry.root import ROOT_SOLVERS, root_from_depth
 from erd_ros.models.config import ModelConfig
 from erd_ros.models.inputs import Inputs
+from erd_ros.models.known import Known, Prior, no_cues
 from erd_ros.models.lifters import LIFTERS
 from erd_ros.models.linear import LifterShape, ResidualRegressor
-from erd_ros.models.sizing import Prior, Sized, Sizing, no_cues, size_of
+from erd_ros.models.size import SizeAndDepth
+from erd_ros.models.sizing import Sized, Sizing, size_of
 from erd_ros.models.view import View
 from erd_ros.skeleton import Skeleton
 
@@ -188,40 +190,50 @@ class ErdModel(nn.Module):
         with self.in_networks():
             pose = self.lifter(features, context).float()
         # (N, R, 3, J): one row per coordinate, so that a runtime goes through joints at a stretch.
-        several = pose.mT.unflatten(1, (len(self.relative_to), 3))
+        roots = len(self.relative_to)
+        several = pose.mT.unflatten(1, (roots, 3))
         poses = several * self.pose_deviation.mT + self.pose_mean.mT
         log_size, log_deviation, depth = poses[:, 0, :, 0].unbind(-1)
         poses = poses * self.not_itself.mT
         # A sum: ONNX's mean has an axis that opset 17 writes otherwise than the exporter does.
-        joints = (poses - poses[..., :1]).sum(1) / len(self.relative_to)
+        joints = (poses - poses[..., :1]).sum(1) / roots if roots > 1 else poses[:, 0]
         return Lifted(poses.mT, joints.mT, depth, Prior.of(log_size, log_deviation))
 
     def _descend(self, view: View, given: Tensor | None, cues: Tensor | None) -> Iterator[Estimate]:
         """Every step's estimate in the view's frame (ERD paper eqs. 2 to 5)."""
         lifted = self.lift(view)
         pose = lifted.joints
-        solve = self._from_cues if self.sizings else self._metric
-        known = cues if self.sizings else given
-        estimate = solve(0, view, lifted, pose, known)
+        if self.sizings:
+            cues = no_cues(pose.shape[0], pose) if cues is None else cues
+            known = Known.of(view, lifted.prior, cues)
+            estimate = self._sized(0, known, pose)
+        else:
+            estimate = self._metric(view, lifted, pose, given)
         yield estimate
         for step, regressor in enumerate(self.regressors, start=1):
-            projected = _project(estimate.joints, estimate.root)
-            features = self.inputs.of_regressor(self.config.feature, view, projected)
-            if estimate.sized is not None:
-                features = torch.cat([features, _certainty(estimate.sized)], -1)
+            features, context = self._features(view, estimate)
             with self.in_networks():
-                increment = regressor(features).float()
-            increment = increment.mT * self.increment_deviation.mT
-            pose = (pose.mT + (increment - increment[..., :1])).mT
-            if self.config.root_every_step:
-                estimate = solve(step, view, lifted, pose, known)
-            else:
+                increment = regressor(features, context, self.increment_deviation).float()
+            pose = pose + increment
+            if not self.config.root_every_step:
                 estimate = replace(estimate, joints=pose)
+            elif estimate.sized is not None:
+                estimate = self._sized(step, known, pose, estimate.sized.solved)
+            else:
+                estimate = self._metric(view, lifted, pose, given)
             yield estimate
 
-    def _metric(
-        self, step: int, view: View, lifted: Lifted, pose: Tensor, given: Tensor | None
-    ) -> Estimate:
+    def _features(self, view: View, estimate: Estimate) -> tuple[Tensor, Tensor]:
+        """What a regressor reads: of the keypoints, and of the person as a whole."""
+        sized = estimate.sized
+        if sized is None:
+            residual = view.rays.mT - _project(estimate.joints, estimate.root).mT
+            features = self.inputs.of_regressor(self.config.feature, view, residual)
+            return features, view.direction[:, :0]
+        features = self.inputs.of_regressor(self.config.feature, view, sized.residual)
+        return features, _certainty(sized)
+
+    def _metric(self, view: View, lifted: Lifted, pose: Tensor, given: Tensor | None) -> Estimate:
         """A pose in metres with the root that fits it, or with the given one."""
         if self.config.root == "given":
             assert given is not None  # trajectory sees to it
@@ -231,12 +243,11 @@ class ErdModel(nn.Module):
         solver = ROOT_SOLVERS[self.config.root]
         return Estimate(pose, torch.stack(solver(view.rays, pose, view.confidence), -1))
 
-    def _from_cues(
-        self, step: int, view: View, lifted: Lifted, pose: Tensor, cues: Tensor | None
+    def _sized(
+        self, step: int, known: Known, pose: Tensor, before: SizeAndDepth | None = None
     ) -> Estimate:
         """A pose in sizes brought to metres, and its root."""
-        cues = no_cues(pose.shape[0], pose) if cues is None else cues
-        sized = self.sizings[step](view, pose, lifted.prior, cues)
+        sized: Sized = self.sizings[step](known, pose, before)
         return Estimate(sized.joints, sized.root, sized)
 
 
@@ -246,9 +257,8 @@ def what_is_sure(estimate: Estimate, rays: Tensor, confidence: Tensor) -> tuple[
     if estimate.sized is None:
         return (residual,)
     sized = estimate.sized
-    own = sized.own_size, sized.own_size_variance.sqrt()
-    size = torch.stack([sized.size, sized.size_variance.sqrt(), *own], -1)
-    return residual, size, sized.depth_variance.sqrt()
+    sizes = [sized.solved.solution[:, 0], sized.solved.variances[:, 0].sqrt(), *sized.own_size()]
+    return residual, torch.cat(sizes, -1), sized.depth_variance.sqrt()
 
 
 def reprojection_error(estimate: Estimate, rays: Tensor, confidence: Tensor) -> Tensor:
@@ -269,5 +279,5 @@ def _project(joints: Tensor, root: Tensor) -> Tensor:
 
 def _certainty(sized: Sized) -> Tensor:
     """Logarithms (N, 2) of the relative deviations of size and depth, about 1 in magnitude."""
-    values = sized.solution.clamp(min=_SMALLEST_DEPTH)
-    return sized.variances.log() / 2 - values.log() + 3
+    variances = sized.solved.variances[:, :2] / (sized.within * sized.within)
+    return (variances.log() / 2 + 3).squeeze(-1)

@@ -148,18 +148,21 @@ class Inputs(nn.Module):
             keypoints = torch.cat([keypoints, view.confidence[..., None]], -1)
         return keypoints, context
 
-    def of_regressor(self, feature: str, view: View, projected: Tensor) -> Tensor:
-        """Features (N, F) of a regressor from reprojected keypoints (N, J, 2) in the view."""
+    def of_regressor(self, feature: str, view: View, residual: Tensor) -> Tensor:
+        """Features (N, J, F) of the keypoints, (N, F) after PCA, for a regressor.
+
+        residual  (N, 2, J) rays in the view less the reprojected pose
+        """
         weight, unit = view.confidence[:, None], self._scaling(view)[1]
-        offset = ((view.rays - projected).mT / unit).clamp(-_LARGEST_RESIDUAL, _LARGEST_RESIDUAL)
+        offset = (residual / unit).clamp(-_LARGEST_RESIDUAL, _LARGEST_RESIDUAL)
         given, offset = (weight * self._scaled(view).mT).mT, (weight * offset).mT
         if self.config.pca:
             reduced = offset.flatten(1) @ self.pca_components.T
             return FEATURES[feature](self._reduced(given), reduced)
-        return FEATURES[feature](given, offset).flatten(1)
+        return FEATURES[feature](given, offset)
 
     def regressor_size(self, feature: str) -> int:
-        """F of ``of_regressor``."""
+        """How many numbers ``of_regressor`` gives of a person."""
         one = self.config.pca or 2 * self.joints
         return 2 * one if feature == "concat" else one
 

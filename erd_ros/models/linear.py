@@ -88,10 +88,15 @@ class ResidualRegressor(nn.Module):
         for parameter in self.network[-1].parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Increment (N, J, 3), standardised, of features (N, inputs)."""
-        increment: Tensor = self.network(features)
-        return increment.reshape(-1, self.joints, 3)
+    def forward(self, features: Tensor, context: Tensor, deviation: Tensor) -> Tensor:
+        """Increment (N, J, 3) relative to the root.
+
+        Of features (N, J, F) or (N, F) of the keypoints and a context (N, C) of the person; the
+        deviation (J, 3) of increments gives its unit.
+        """
+        increment: Tensor = self.network(torch.cat([features.flatten(1), context], -1))
+        increment = increment.reshape(-1, self.joints, 3).float() * deviation
+        return increment - increment[:, :1]
 
 
 class Residual(nn.Module):

@@ -7,7 +7,7 @@ is linear in size and depth, so that all of it together has a closed form of two
 Rows are one tensor (N, 3, R): ``of_size * size + of_depth * depth + constant = 0`` for each of R,
 in metres and finite. One by one rows, pairs and unknowns would be so many small operations that a
 runtime spends its time between them; and nothing is picked out by lists of indices, which CUDA
-graphs cannot record. Sums go along the last axis, where they are fastest.
+graphs cannot record.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ _SMALLEST_DETERMINANT = 1e-12
 class SizeAndDepth:
     """The solution, and how sure it is.
 
-    solution   (N, 1, 3) size and depth, metres, and 1
-    variances  (N, R) of what is left of each row, m^2: of a row (1, 0, ...) that is the variance
+    solution   (N, 3, 1) size and depth, metres, and 1
+    variances  (N, R, 1) of what is left of each row, m^2: of a row (1, 0, ...) that is the variance
                of the size, of (0, 1, ...) that of the depth; such rows may have no information
     """
 
@@ -32,8 +32,8 @@ class SizeAndDepth:
     variances: Tensor
 
     def excess(self, rows: Tensor) -> Tensor:
-        """(N, R) what is left of rows (N, 3, R), the solver's or others, metres."""
-        return (rows.mT * self.solution).sum(-1)
+        """(N, R, 1) what is left of rows (N, 3, R), the solver's or others, metres."""
+        return rows.mT @ self.solution
 
 
 class SizeAndDepthSolver:
@@ -48,23 +48,21 @@ class SizeAndDepthSolver:
     """
 
     def __init__(self, rows: Tensor) -> None:
+        self._rows = rows.shape[2]
         cyclic = torch.cat([rows, rows[:, :2]], 1)
-        products = cyclic[:, 1:4, :, None] * cyclic[:, 2:, None]
-        cross = products - products.mT
-        determinant = cross[:, 2:]
-        # Half, for every pair comes twice.
-        self._of_pairs = (cross * (determinant / 2)).flatten(2)
-        self._squares = (determinant * determinant).squeeze(1)
+        one, other = cyclic[:, 1:4], cyclic[:, 2:]
+        cross = one[..., None] * other[:, :, None] - other[..., None] * one[:, :, None]
+        self._of_pairs = (cross * cross[:, 2:]).flatten(1, 2)
 
     def solve(self, information: Tensor) -> SizeAndDepth:
-        """Size and depth under the information (N, R), 1/m^2, of the rows; 0: a row is absent.
+        """Size and depth under the information (N, R, 1), 1/m^2, of the rows; 0: a row is absent.
 
         At least two rows of different directions are needed: ``depth - k size = 0`` from the
         keypoints, and a prior of the size. The result has the precision of what comes in.
         """
-        across = information[:, None]
-        both = (information[..., None] * across).reshape(-1, 1, information.shape[1] ** 2)
-        totals = (both * self._of_pairs).sum(-1)
-        total = totals[:, 2:].clamp(min=_SMALLEST_DETERMINANT)
-        variances = (self._squares * across).sum(-1) / total
-        return SizeAndDepth((totals / total)[:, None], variances)
+        of_rows = self._of_pairs @ information
+        totals = of_rows.reshape(-1, 3, self._rows) @ information
+        # Every pair comes twice here, and once for each of its rows in the variances.
+        twice = totals[:, 2:].clamp(min=_SMALLEST_DETERMINANT)
+        variances = of_rows[:, 2 * self._rows :] / (twice * 0.5)
+        return SizeAndDepth(totals / twice, variances)

@@ -9,109 +9,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from erd_ros.cues import ANKLE_HEIGHT, CUES, LEG, SPINE
-from erd_ros.geometry.root import root_line
+from erd_ros.cues import LEG, SPINE
+from erd_ros.models.known import Known
 from erd_ros.models.size import SizeAndDepth, SizeAndDepthSolver
-from erd_ros.models.view import View
 from erd_ros.skeleton import Skeleton
 
-_COLUMN = {name: index for index, name in enumerate(CUES)}
-_UP = slice(_COLUMN["up_x"], _COLUMN["up_z"] + 1)
-_FEET = 5  # the first of their rows
-# Solved anew this many times with feet that stand too high for the ground counting less.
-_ROUNDS = 2
-# Keeps a size of nonsense, before a network has learned anything, in the finite.
-_LOG_SIZE = (-1.6, 1.6)
+_FEET = 4  # the first of their rows
 _LOG_DEVIATION = (-5.0, 0.0)
 _SMALLEST_RATIO = 0.1  # of depth to size: nearer nobody is seen as a person
+_SMALLEST = 0.1  # size and depth of anybody, metres
 # What the depth's deviation is measured against: most of a person, well seen.
 _ALL_JOINTS, _WHOLE_REACH, _USUAL_MISFIT = 12.0, 0.3, 0.05
 _FEWEST = 0.02  # of each of these
 _NOTHING_MEASURED = 1e4  # variance, m^2, of a size of which the image says nothing
-_SMALLEST_INFORMATION = 1e-6  # of a row that is absent: its weight does not matter
-
-
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """The lifter's guess of the size: mean (N,) and standard deviation (N,) of its logarithm."""
-
-    log_size: Tensor
-    log_deviation: Tensor
-
-    @classmethod
-    def of(cls, log_size: Tensor, log_deviation: Tensor) -> "Prior":
-        """Of what a network gives, within bounds."""
-        return cls(log_size.clamp(*_LOG_SIZE), log_deviation.clamp(*_LOG_DEVIATION))
-
-    def detach(self) -> "Prior":
-        """The same without gradients."""
-        return Prior(self.log_size.detach(), self.log_deviation.detach())
-
-
-@dataclass(frozen=True, eq=False)
-class Sized:
-    """A person in metres: joints (N, J, 3) and root (N, 3) in the view, and how sure they are.
-
-    solution                     (N, 2) size and depth
-    variances                    (N, 2) of both
-    own_size, own_size_variance  (N,) what this image measures: no guess, no size that was told
-    """
-
-    joints: Tensor
-    root: Tensor
-    solution: Tensor
-    variances: Tensor
-    own_size: Tensor
-    own_size_variance: Tensor
-
-    @property
-    def size(self) -> Tensor:
-        """(N,)."""
-        return self.solution[:, 0]
-
-    @property
-    def size_variance(self) -> Tensor:
-        """(N,)."""
-        return self.variances[:, 0]
-
-    @property
-    def depth_variance(self) -> Tensor:
-        """(N,)."""
-        return self.variances[:, 1]
-
-
-@dataclass(frozen=True, eq=False)
-class _Points:
-    """Of N persons one row per coordinate: so a runtime goes through all joints at a stretch.
-
-    pose      (N, 3, J) in sizes
-    rays      (N, 2, J)
-    of_size   (N, 3, 1) and ``of_depth`` (N, 3, 1): the root is size and depth times these
-    ratio     (N, 1, 1) of depth to size that the keypoints give
-    """
-
-    pose: Tensor
-    rays: Tensor
-    of_size: Tensor
-    of_depth: Tensor
-    ratio: Tensor
-
-    @classmethod
-    def of(cls, view: View, pose: Tensor) -> "_Points":
-        """Of poses (N, J, 3) in the view."""
-        pose, rays = pose.mT, view.rays.mT
-        offset, slope, ratio = root_line(rays, pose, view.confidence)
-        zero, one = _constants(view.confidence[:, None])
-        of_size, of_depth = torch.cat([offset, zero], 1), torch.cat([slope, one], 1)
-        return cls(pose, rays, of_size, of_depth, ratio.clamp(min=_SMALLEST_RATIO))
-
-
-def no_cues(persons: int, like: Tensor) -> Tensor:
-    """Cues (N, C) that say nothing, on the device of another tensor."""
-    row = torch.zeros(len(CUES), dtype=like.dtype, device=like.device)
-    for name in ("size_variance", "camera_height_variance", "depth_variance"):
-        row[_COLUMN[name]] = torch.inf
-    return row.expand(persons, -1)
+_NOTHING_KNOWN = 1e30  # variance, m^2, of ankles above a ground that nobody knows
 
 
 def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
@@ -127,36 +38,94 @@ def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class _Told:
-    """The cues, each (N, 1) but ``up`` (N, 3, 1); information and value are 0 where absent.
+class _Posed:
+    """A pose against the keypoints, in sizes; ``geometry.root.solve_root`` has the derivation.
 
-    of_size, of_depth  information, 1/m^2, of size and depth
+    pose     (N, 3, J); ``depth`` (N, 1, J) its third row
+    aside    (N, 2, J) the right sides of the joints' rows about their mean
+    of_size  (N, 3, 1) where the root is at size 1, but for what the depth adds
+    ratio    (N, 1, 1) of depth to size that the keypoints give
     """
 
-    size: Tensor
+    known: Known
+    pose: Tensor
     depth: Tensor
-    camera_height: Tensor
+    aside: Tensor
     of_size: Tensor
-    of_depth: Tensor
-    height_variance: Tensor
-    tilt_variance: Tensor
-    up: Tensor
+    ratio: Tensor
 
     @classmethod
-    def of(cls, cues: Tensor) -> "_Told":
-        """Of rows (N, C)."""
+    def of(cls, known: Known, pose: Tensor) -> "_Posed":
+        """Of poses (N, J, 3) in the view."""
+        pose = pose.mT
+        across, depth = torch.split(pose, [2, 1], 1)
+        right = known.rays * depth - across
+        offset = right @ known.view.share.mT
+        ratio = (known.lever * right).sum((1, 2), keepdim=True).clamp(min=_SMALLEST_RATIO)
+        return cls(known, pose, depth, right - offset, torch.cat([offset, known.zero], 1), ratio)
 
-        def column(name: str) -> Tensor:
-            return cues[:, _COLUMN[name] : _COLUMN[name] + 1]
+    def residual(self, ratio: Tensor) -> Tensor:
+        """Rays (N, 2, J) less the projections of the person at a ratio (N, 1, 1)."""
+        depth = (self.depth + ratio).clamp(min=_SMALLEST_RATIO)
+        return (self.aside + self.known.around * ratio) / depth
 
-        def known(name: str) -> tuple[Tensor, Tensor]:
-            information = 1 / column(f"{name}_variance")
-            return torch.where(information > 0, column(name), 0.0), information
 
-        (size, of_size), (depth, of_depth) = known("size"), known("depth")
-        (height, _), variance = known("camera_height"), column("camera_height_variance")
-        tilt = column("tilt_variance")
-        return cls(size, depth, height, of_size, of_depth, variance, tilt, cues[:, _UP, None])
+@dataclass(frozen=True, eq=False)
+class Sized:
+    """A person in metres, in the view, and how sure that is.
+
+    own  size and depth without the guess and the cue of the size: what this image measures
+    """
+
+    solved: SizeAndDepth
+    posed: _Posed
+    _solver: SizeAndDepthSolver
+    _own_information: Tensor
+
+    @property
+    def joints(self) -> Tensor:
+        """(N, J, 3) relative to the root."""
+        return (self.solved.solution[:, :1] * self.posed.pose).mT
+
+    @property
+    def root(self) -> Tensor:
+        """(N, 3)."""
+        size, depth = self.solved.solution[:, :1], self.solved.solution[:, 1:2]
+        return (size * self.posed.of_size + depth * self.posed.known.of_depth).squeeze(-1)
+
+    @property
+    def size(self) -> Tensor:
+        """(N,)."""
+        return self.solved.solution[:, 0, 0]
+
+    @property
+    def size_variance(self) -> Tensor:
+        """(N,)."""
+        return self.solved.variances[:, 0, 0]
+
+    @property
+    def depth_variance(self) -> Tensor:
+        """(N,)."""
+        return self.solved.variances[:, 1, 0]
+
+    @property
+    def within(self) -> Tensor:
+        """(N, 2, 1) size and depth, above 0."""
+        return self.solved.solution[:, :2].clamp(min=_SMALLEST)
+
+    @property
+    def residual(self) -> Tensor:
+        """(N, 2, J) rays less their reprojection, in the view."""
+        size, depth = torch.split(self.within, [1, 1], 1)
+        return self.posed.residual(depth / size)
+
+    def own_size(self) -> tuple[Tensor, Tensor]:
+        """(N, 1) what this image measures, without guess and cue of the size; and its deviation."""
+        alone = self._solver.solve(self._own_information)
+        variance = alone.variances[:, 0].clamp(max=_NOTHING_MEASURED)
+        measured = variance < _NOTHING_MEASURED
+        size = torch.where(measured, alone.solution[:, 0], self.solved.solution[:, 0])
+        return size, variance.sqrt()
 
 
 class Sizing(nn.Module):
@@ -167,117 +136,84 @@ class Sizing(nn.Module):
     """
 
     ankles: Tensor
+    spreads: Tensor
 
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
         ankles = [skeleton.index(f"{side}_{LEG[-1]}") for side in ("left", "right")]
         self.register_buffer("ankles", torch.tensor(ankles), persistent=False)
+        # Sums three squares of the pose and two of the residual.
+        spreads = torch.zeros(2, 5)
+        spreads[0, :3], spreads[1, 3:] = 1 / _WHOLE_REACH**2, 1 / _USUAL_MISFIT**2
+        self.register_buffer("spreads", spreads, persistent=False)
         # Of a person all of whom is seen; then the powers of joints, reach and misfit.
         self.log_depth_deviation = nn.Parameter(torch.tensor(-3.5))
         self.powers = nn.Parameter(torch.tensor([-0.5, -1.0, 0.5]))
         self.log_ankle_deviation = nn.Parameter(torch.tensor(-3.0))
 
-    def forward(self, view: View, pose: Tensor, prior: Prior, cues: Tensor) -> Sized:
-        """Poses (N, J, 3) in sizes, in the view, with cues (N, C) in the camera frame."""
-        points, told = _Points.of(view, pose), _Told.of(cues)
-        rows = self._rows(view, points, prior, told)
+    def forward(self, known: Known, pose: Tensor, before: SizeAndDepth | None = None) -> Sized:
+        """Poses (N, J, 3) in sizes, in the view; ``before`` is the last solution."""
+        posed = _Posed.of(known, pose)
+        rows = self._rows(posed)
         solver = SizeAndDepthSolver(rows)
-        always, own = self._information(self._deviation(view, points), prior, told)
-        zero, _ = _constants(view.confidence)
-        # Feet are weighed once their distance is known, and anew once their height is.
-        solved = solver.solve(torch.cat([*always, zero, zero], -1))
-        standing = (view.confidence.index_select(1, self.ankles) > 0).to(pose)
-        distance = points.ratio[:, 0] * solved.solution[:, 0, :1]
-        on_ground = standing * self._of_feet(distance, told)
-        weighed = on_ground
-        for _ in range(_ROUNDS):
-            weighed = on_ground * _near(rows[..., _FEET:], on_ground, solved)
-            solved = solver.solve(torch.cat([*always, weighed], -1))
-        alone = solver.solve(torch.cat([*own, weighed], -1))
-        size, depth = solved.solution[..., :1], solved.solution[..., 1:2]
-        own_size, own_variance = alone.solution[:, 0, 0], alone.variances[:, 0]
-        measured = own_variance < _NOTHING_MEASURED
-        return Sized(
-            joints=(size * points.pose).mT,
-            root=(size * points.of_size + depth * points.of_depth).squeeze(-1),
-            solution=solved.solution[:, 0, :2],
-            variances=solved.variances[:, :2],
-            own_size=torch.where(measured, own_size, size[:, 0, 0]),
-            own_size_variance=torch.where(measured, own_variance, _NOTHING_MEASURED),
-        )
+        told, zero, keypoints = known.told, known.zero, self._of_keypoints(posed)
+        always = torch.cat([told.of_size, zero, keypoints, told.of_depth], 1)
+        if before is None:
+            before = solver.solve(torch.cat([always, zero, zero], 1))
+        # Feet that stand too high for the ground count less, anew at every step.
+        variance = self._of_heights(posed, before)
+        feet = self._standing(known) * _near(rows[..., _FEET:], variance, before)
+        solved = solver.solve(torch.cat([always, feet], 1))
+        own = torch.cat([zero, zero, keypoints, told.of_depth, feet], 1)
+        return Sized(solved, posed, solver, own)
 
-    def _rows(self, view: View, points: _Points, prior: Prior, told: _Told) -> Tensor:
-        """Rows (N, 3, 7): the guess, the depth itself, keypoints, size, depth, both ankles.
+    def _rows(self, posed: _Posed) -> Tensor:
+        """Rows (N, 3, 6) in the order of ``Known.rows``.
 
         The second has no information: it asks for the variance of the depth. The first does for
         that of the size.
         """
-        zero, one = _constants(view.confidence[:, None])
-        axis, up = view.rotation_camera_to_view[..., 2:], view.rotation_camera_to_view @ told.up
-        ankles = points.pose.index_select(2, self.ankles) + points.of_size
-        across, along = axis.mT @ points.of_size, axis.mT @ points.of_depth
-        heights, slope = up.mT @ ankles, up.mT @ points.of_depth
-        ground = (told.camera_height - ANKLE_HEIGHT)[:, None]
-        guess = prior.log_size[:, None, None].exp()
-        told_size, told_depth = told.size[:, None], told.depth[:, None]
-        of_size = torch.cat([one, zero, points.ratio, one, across, heights], -1)
-        of_depth = torch.cat([zero, one, -one, zero, along, slope, slope], -1)
-        constant = torch.cat([-guess, zero, zero, -told_size, -told_depth, ground, ground], -1)
-        return torch.cat([of_size, of_depth, constant], 1)
+        known = posed.known
+        ankles = posed.pose.index_select(2, self.ankles) + posed.of_size
+        across, heights = known.axis.mT @ posed.of_size, known.up.mT @ ankles
+        of_size = torch.cat([known.one, known.zero, posed.ratio, across, heights], -1)
+        return torch.cat([of_size, known.rows], 1)
 
-    def _deviation(self, view: View, points: _Points) -> Tensor:
-        """(N, 1) of the depth that the keypoints give a person of size one."""
-        joints = view.confidence.sum(-1, keepdim=True)
-        share = (view.confidence / joints.clamp(min=_FEWEST))[:, None]
-        placed = points.pose + (points.of_size + points.of_depth * points.ratio)
-        offset = placed[:, :2] / placed[:, 2:].clamp(min=_SMALLEST_RATIO) - points.rays
-        misfit = (share * offset.square()).sum((1, 2))
-        centred = points.pose - (share * points.pose).sum(-1, keepdim=True)
-        reach = (share * centred.square()).sum((1, 2))
-        squares = [
-            (joints / _ALL_JOINTS).square(),
-            reach[:, None] / _WHOLE_REACH**2,
-            (misfit / (_USUAL_MISFIT * view.scale).square())[:, None],
-        ]
+    def _of_keypoints(self, posed: _Posed) -> Tensor:
+        """Information (N, 1, 1), 1/m^2, of the depth that keypoints give a person of the guess."""
+        view = posed.known.view
+        share = view.share.mT
+        centred = posed.pose - posed.pose @ share
+        misfit = posed.residual(posed.ratio) / view.scale[:, None, None]
+        both = torch.cat([centred, misfit], 1)
+        joints = view.confidence[:, None].sum(-1, keepdim=True) / _ALL_JOINTS
+        squares = torch.cat([joints * joints, self.spreads @ ((both * both) @ share)], 1)
         # Bounded before the logarithm: a perfect fit would have an infinite slope.
-        logs = torch.cat(squares, -1).clamp(min=_FEWEST**2).log()
-        log_deviation = self.log_depth_deviation + logs @ (self.powers[:, None] / 2)
-        return points.ratio[:, 0] * log_deviation.clamp(*_LOG_DEVIATION).exp()
+        logs = squares.clamp(min=_FEWEST**2).log()
+        relative = self.log_depth_deviation + (self.powers[None] / 2) @ logs
+        across = posed.ratio * posed.known.told.guess
+        deviation = relative.clamp(*_LOG_DEVIATION).exp() * across
+        return 1 / (deviation * deviation)
 
-    def _information(
-        self, deviation: Tensor, prior: Prior, told: _Told
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Of all rows but the ankles', each (N, 1); the same without guess and cue of the size."""
-        guess = prior.log_size[:, None].exp()
-        keypoints = 1 / (deviation * guess).square()
-        guessed = 1 / (prior.log_deviation[:, None].exp() * guess).square()
-        zero = torch.zeros_like(guess)
-        return (
-            [guessed, zero, keypoints, told.of_size, told.of_depth],
-            [zero, zero, keypoints, zero, told.of_depth],
-        )
-
-    def _of_feet(self, distance: Tensor, told: _Told) -> Tensor:
-        """Information (N, 1) of an ankle's height; a tilt errs in proportion to the distance.
-
-        None where the height above the ground is not known: its variance is infinite.
-        """
+    def _of_heights(self, posed: _Posed, before: SizeAndDepth) -> Tensor:
+        """Variance (N, 1, 1), m^2, of ankles; a tilt errs in proportion to the distance."""
+        told, distance = posed.known.told, posed.ratio * before.solution[:, :1]
+        of_tilt = told.tilt_variance * (distance * distance)
         own = (2 * self.log_ankle_deviation).exp()
-        return 1 / (own + told.height_variance + told.tilt_variance * distance.square())
+        return (of_tilt + (told.height_variance + own)).clamp(max=_NOTHING_KNOWN)
+
+    def _standing(self, known: Known) -> Tensor:
+        """(N, 2, 1): 1 for an ankle that is seen."""
+        seen = known.view.confidence[..., None].index_select(1, self.ankles) > 0
+        return seen.to(known.rays)
 
 
-def _constants(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Zeros and ones (..., 1): from an input, so that all steps of an exported graph share them."""
-    column = like[..., :1]
-    return torch.zeros_like(column), torch.ones_like(column)
-
-
-def _near(feet: Tensor, information: Tensor, solved: SizeAndDepth) -> Tensor:
-    """Weights (N, 2) by how far above the ground ankles come to lie: Geman and McClure's.
+def _near(feet: Tensor, variance: Tensor, solved: SizeAndDepth) -> Tensor:
+    """Information (N, 2, 1) by how far above the ground ankles come to lie: Geman and McClure's.
 
     feet  (N, 3, 2) their rows
     """
     above = solved.excess(feet).clamp(min=0)
-    expected = 1 / information.clamp(min=_SMALLEST_INFORMATION) + solved.variances[:, _FEET:]
-    weights: Tensor = (expected / (expected + above.square())).square()
-    return weights
+    expected = variance + solved.variances[:, _FEET:]
+    weight = expected / (expected + above * above)
+    return weight * weight / variance

@@ -23,6 +23,7 @@ class View:
 
     rays                     (N, J, 2) normalised image coordinates, 0 where not seen
     confidence               (N, J), 0 = not seen
+    share                    (N, 1, J) of each joint in the confidence of all
     rotation_camera_to_view  (N, 3, 3)
     centre                   (N, 2) weighted mean of the rays in the view, near 0
     scale                    (N,) weighted root mean square distance of the rays from the centre
@@ -31,6 +32,7 @@ class View:
 
     rays: Tensor
     confidence: Tensor
+    share: Tensor
     rotation_camera_to_view: Tensor
     centre: Tensor
     scale: Tensor
@@ -54,7 +56,7 @@ def look_at_person(rays: Tensor, confidence: Tensor) -> View:
     points = turned[:, :2] / turned[:, 2:].clamp(min=_SMALLEST_FORWARD)
     points = torch.where(confidence[:, None] > 0, points, 0.0)
     centre, scale = _centre_and_scale(points, share)
-    return View(points.mT, confidence, rotation, centre, scale, towards[:, :2].squeeze(-1))
+    return View(points.mT, confidence, share, rotation, centre, scale, towards[:, :2].squeeze(-1))
 
 
 def look_ahead(rays: Tensor, confidence: Tensor) -> View:
@@ -63,7 +65,7 @@ def look_ahead(rays: Tensor, confidence: Tensor) -> View:
     rotation = torch.eye(3, dtype=rays.dtype, device=rays.device).expand(rays.shape[0], 3, 3)
     centre, scale = _centre_and_scale(points, share)
     direction = _towards(points, share)[:, :2].squeeze(-1)
-    return View(points.mT, confidence, rotation, centre, scale, direction)
+    return View(points.mT, confidence, share, rotation, centre, scale, direction)
 
 
 FRAMES = {"person": look_at_person, "camera": look_ahead}
@@ -92,7 +94,7 @@ def _centre_and_scale(points: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     centre = _mean(points, share)
     offset = points - centre
     # Squares of the size that float32 holds well: persons span 0.01 to 1.
-    scale = (share * (offset * offset)).sum((1, 2)).sqrt().clamp(min=_SMALLEST_SCALE)
+    scale = ((offset * share) * offset).sum((1, 2)).sqrt().clamp(min=_SMALLEST_SCALE)
     return centre.squeeze(-1), scale
 
 

@@ -92,7 +92,7 @@ def load(
     """Load a model file and hold it against the file's golden vectors.
 
     device          where it runs, "cpu" or "cuda"
-    threads         CPU threads of one call; at this model's size more than one seldom pays
+    threads         CPU threads of one call; they share its persons, from 16 on
     backend         what executes it; where not given, the first for the suffix and the device
     allow_fallback  whether a backend that cannot be had, or fails its self-test, is replaced by the
                     next one, on the CPU in the end; said in the log and in ``Backend.fallbacks``

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from erd_ros.data.batches import Batch
 from erd_ros.models.erd import ErdModel, Estimate, Lifted
+from erd_ros.models.known import Known
 from erd_ros.models.sizing import Sized, size_of
 
 # Depths are those of a canonical camera of 1000 pixels before one of Human3.6M's focal length.
@@ -53,7 +54,8 @@ def lifter_loss(model: ErdModel, batch: Batch, name: str) -> Tensor:
     loss = LOSSES[name](model, lifted, poses, depth)
     if not model.sizings:
         return loss
-    sized = model.sizings[0](view, lifted.joints.detach(), lifted.prior.detach(), batch.cues)
+    known = Known.of(view, lifted.prior.detach(), batch.cues)
+    sized = model.sizings[0](known, lifted.joints.detach())
     size = size_of(batch.joints, model.skeleton)
     of_prior = _surprise(size.log() - lifted.prior.log_size, (2 * lifted.prior.log_deviation).exp())
     return loss + _SURPRISE * (of_prior + _surprise_of(sized, size, depth))
