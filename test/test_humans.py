@@ -166,22 +166,20 @@ def test_nothing_is_computed_that_nobody_listens_to(bench, monkeypatch):
 
 
 class NodeOfExecutor:
-    """Notes in which thread publishers are destroyed, and runs guards as an executor would."""
+    """Notes in which thread publishers are destroyed, and runs timers as an executor would."""
 
     def __init__(self):
-        self.destroyed_by, self._guards = [], []
+        self.destroyed_by, self._timers = [], []
 
-    def create_guard_condition(self, callback):
-        self._guards.append(Mock(callback=callback))
-        return self._guards[-1]
+    def create_timer(self, _period, callback, clock):
+        self._timers.append(callback)
 
     def destroy_publisher(self, _publisher):
         self.destroyed_by.append(threading.current_thread())
 
     def spin_once(self):
-        for guard in self._guards:
-            if guard.trigger.called:
-                guard.callback()
+        for callback in self._timers:
+            callback()
 
 
 def test_topics_are_destroyed_by_the_executor_not_under_it(tmp_path):

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from erd_ros.ros.human_topics import Bodies, topics_of_body
@@ -12,6 +13,7 @@ from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import Scene
 
 _ROOT = "/humans/bodies"
+_SWEEP_S = 0.5  # how often the topics of those who are gone are taken off the graph
 # Made by the node with the reliability that libhri asks for.
 MakePublisher = Callable[[type, str], Any]
 
@@ -38,7 +40,10 @@ class Humans:
         # Scenes come from the worker's thread. The executor fails when a publisher is destroyed
         # while it builds its wait set, so that it has to do that itself.
         self._gone: deque[dict[str, Any]] = deque()
-        self._sweep = node.create_guard_condition(self._destroy_gone)
+        # Not the node's clock, which stands still when a bag is paused.
+        self._sweep = node.create_timer(
+            _SWEEP_S, self._destroy_gone, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
     def publish(self, scene: Scene) -> None:
         """The bodies of a scene. Those predicted are tracked still, those ended are gone."""
@@ -52,7 +57,6 @@ class Humans:
             self._tracked.publish(self._ids_list(header=scene.source, ids=list(present)))
         for gone in self._bodies.keys() - present.keys():
             self._gone.append(self._bodies.pop(gone))
-            self._sweep.trigger()
         bodies = Bodies(scene)
         for name, row in present.items():
             if name not in self._bodies:
@@ -83,5 +87,5 @@ class Humans:
         self._gone.extend(self._bodies.values())
         self._bodies.clear()
         self._destroy_gone()
-        self._node.destroy_guard_condition(self._sweep)
+        self._node.destroy_timer(self._sweep)
         self._node.destroy_publisher(self._tracked)

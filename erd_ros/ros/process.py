@@ -11,7 +11,7 @@ from threading import Event
 from types import FrameType
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -57,8 +57,20 @@ def _initialise(args: Sequence[str] | None) -> None:
 
 def spin(node: Node, told: Event) -> None:
     """Serve the node's callbacks until the event is set."""
-    executor = SingleThreadedExecutor()
+    executor = _executor()
     executor.add_node(node)
     while not told.is_set():
         executor.spin_once(timeout_sec=_POLL_S)
     executor.shutdown()
+
+
+def _executor() -> Executor:
+    """The one in C++ where rclpy has it, from 7.1 on: less than half the time between callbacks.
+
+    It knows subscriptions, timers, services and clients; a guard condition it refuses.
+    """
+    try:
+        from rclpy.experimental.events_executor import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    return EventsExecutor()
