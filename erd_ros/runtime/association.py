@@ -29,6 +29,10 @@ _COMES_BACK = 3.0
 # Detectors err wildly now and then: where nobody else could be meant, what is far off surprises no
 # more than in Student's distribution of this shape.
 _TAIL = 4.0
+# Who walks into the image grows from an arm to a person within a few images, and is missed in some:
+# for so long, seconds, a track is young. Where nobody else could be meant it surprises no more than
+# this, however odd it looks.
+_YOUNG_S, _YOUNG = 0.5, 8.0
 # Surprise beyond which somebody is rather a stranger; and one that no sum of others reaches.
 _STRANGER, _IMPOSSIBLE = 16.0, 1e6
 # An answer stands if every other one is more surprising by this, fifty times less likely; of
@@ -93,14 +97,15 @@ def compare(persons: FloatArray, expected: FloatArray) -> Comparison:
 
 
 def surprise(
-    compared: Comparison, unseen_s: Array, lost: Mask, tremble: Array, gate: float
+    compared: Comparison, unseen_s: Array, known_s: Array, lost: Mask, tremble: Array, reach: Array
 ) -> Array:
     """(N, T) minus the logarithm of how likely each match is.
 
     unseen_s  (T,) seconds since each was seen
+    known_s   (T,) seconds from when each was first seen to the last time
     lost      (T,) not in the image before
     tremble   (T,) posture from image to image, as ``TREMBLE``
-    gate      distance, in sizes, within which somebody else may be meant as well
+    reach     (T,) distance, in sizes, within which somebody else may be meant as well
 
     Somebody long unseen could be anywhere, and so explains a person worse than one who was just
     there: whoever comes out from behind another does not take the other's id.
@@ -115,9 +120,11 @@ def surprise(
     squared += (compared.posture / posture) ** 2 + (compared.growth / growth) ** 2
     wider = np.minimum(across, _BEHIND) / _ACROSS * down / _DOWN * posture / TREMBLE
     wider = wider * growth / (TREMBLE * compared.lever)
-    near = compared.distance <= gate
-    alone = ~lost & (near.sum(1, keepdims=True) == near)
-    tailed = np.where(alone, _TAIL * np.log1p(squared / 2 / _TAIL), squared / 2)
+    near, young = compared.distance <= reach, known_s < _YOUNG_S
+    alone = near & (near.sum(1, keepdims=True) == 1)
+    tail = _TAIL * np.log1p(squared / 2 / _TAIL)
+    tailed = np.where(alone & ~lost, tail, squared / 2)
+    tailed = np.where(alone & young, np.minimum(tail, _YOUNG), tailed)
     return np.asarray(tailed + np.log(wider) + _COMES_BACK * lost)
 
 

@@ -12,6 +12,9 @@ from erd_ros.skeleton import Skeleton
 # Seconds for which somebody whose id has ended is remembered: who comes out from behind another
 # may be that one, and must not be given the id of a third who vanished there.
 _MEMORY_S = 10.0
+# For so long the distance grows within which somebody lost might be meant; who was lost for longer
+# could be anywhere.
+_REACH_S = 0.5
 # Time constants, seconds: of a track's velocity, of the slowing down of one that is not seen, and
 # of what its keypoints' tremble is taken from.
 _VELOCITY_TIME_S, _SLOWING_S, _TREMBLE_TIME_S = 0.15, 0.5, 1.0
@@ -48,6 +51,7 @@ class _Track:
     seen_s: float
     tremble_squared: float  # of the posture from image to image, in sizes
     velocity: FloatArray = field(default_factory=lambda: np.zeros(2, np.float32))  # (2,) pixels/s
+    known_s: float = 0.0  # seconds from when the person was first seen until ``seen_s``
     ended: bool = False  # the id is not given again; who had it may still be there
 
     def expected(self, stamp_s: float) -> FloatArray:
@@ -68,7 +72,7 @@ class _Track:
             self.velocity = np.asarray(
                 self.velocity + weight * (measured - self.velocity), np.float32
             )
-        self.pixels, self.seen_s = pixels, stamp_s
+        self.pixels, self.seen_s, self.known_s = pixels, stamp_s, self.known_s + elapsed_s
 
     def learn(self, posture: float, elapsed_s: float) -> None:
         """Take over how much the posture differed from what was expected, in sizes."""
@@ -147,8 +151,10 @@ class Tracker:
     def _costs(self, compared: Comparison, unseen_s: Array, lost: Mask) -> Array:
         """(N, T) surprise of each match, infinite past the gate."""
         tremble = np.sqrt([track.tremble_squared for track in self._tracks])
+        known_s = np.array([track.known_s for track in self._tracks])
         gate = self.config.gate + self.config.speed * unseen_s
-        costs = surprise(compared, unseen_s, lost, tremble, self.config.gate)
+        reach = self.config.gate + self.config.speed * np.minimum(unseen_s, _REACH_S)
+        costs = surprise(compared, unseen_s, known_s, lost, tremble, reach)
         return np.where(compared.distance <= gate, costs, np.inf)
 
     def _new_track(self, pixels: FloatArray) -> _Track:
