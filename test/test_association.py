@@ -108,3 +108,26 @@ def test_five_who_hide_each_other_never_take_an_id_of_another(begin_s):
             owners.check(name, person, elapsed_s)
     assert owners.swaps == 0
     assert owners.found >= 0.9 * owners.gaps > 20
+
+
+def test_who_walks_in_is_one_person_though_the_first_images_show_little():
+    """A shoulder at the border, then nothing, then the whole person."""
+    tracker = Tracker()
+    (first,) = tracker.update(seen((300, 0, 0.6)), 0.0)
+    tracker.update(seen(), 0.1)
+    assert tracker.update(seen((315, 25, 1.0)), 0.2) == [first]
+    # Of somebody who was known it would be too odd.
+    tracker, _, now_s = watched((300, 0, 0.6))
+    assert tracker.update(seen((315, 25, 1.0)), now_s + 0.2) == ["b0002"]
+
+
+def test_who_comes_out_from_behind_another_after_long_may_be_a_third():
+    places = (300, 0, 1.0), (330, 0, 1.0)
+    for companion, again in ((places[1], False), ((700, 0, 1.0), True)):
+        tracker = Tracker()
+        for stamp_s in np.arange(0, 1, 1 / RATE_HZ):
+            ids = tracker.update(seen(places[0], companion), stamp_s)
+        for stamp_s in np.arange(1, 1.9, 1 / RATE_HZ):
+            tracker.update(seen(companion), stamp_s)
+        back, _ = tracker.update(seen(places[0], companion), 1.9)
+        assert (back == ids[0]) == again

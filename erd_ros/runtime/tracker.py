@@ -12,6 +12,8 @@ from erd_ros.skeleton import Skeleton
 # Seconds for which somebody whose id has ended is remembered: who comes out from behind another
 # may be that one, and must not be given the id of a third who vanished there.
 _MEMORY_S = 10.0
+# Somebody unseen for longer who comes out from behind another may as well be a third.
+_HIDDEN_S = 0.8
 # For so long the distance grows within which somebody lost might be meant; who was lost for longer
 # could be anywhere.
 _REACH_S = 0.5
@@ -134,8 +136,12 @@ class Tracker:
         unseen_s = self._stamp_s - np.array([track.seen_s for track in self._tracks])
         lost = unseen_s > self._stamp_s - self._stamp_before_s
         costs = self._costs(compared, unseen_s, lost)
+        behind = ((compared.distance <= self.config.gate) & ~lost).any(1)
+        long_lost = lost & (unseen_s > _HIDDEN_S)
         for match in list(assign(costs, lost)):
             track = self._tracks[match.column]
+            if behind[match.row] and long_lost[match.column]:
+                match = match._replace(certain=False)
             if match.rival is not None:
                 self._tracks[match.rival].ended = True
             if match.certain and not track.ended:
