@@ -42,6 +42,7 @@ ARGUMENTS = {
         "true",
         "configure and activate at start; false = wait for lifecycle transitions",
     ),
+    "respawn": ("false", "start the node again, a second later, when it has ended by itself"),
     "use_sim_time": ("false", "take the time from /clock, e.g. when a bag is played"),
     "log_level": ("info", "debug, info, warn or error"),
     "rviz": ("false", "show the result in RViz"),
@@ -73,7 +74,7 @@ def nodes(context) -> list[Node]:
     ]
     use_sim_time = {"use_sim_time": _is_true(value["use_sim_time"])}
     chosen = {name: value[name] for name in CHOSEN if value[name]}
-    chosen["autostart"] = _is_true(value["autostart"])
+    chosen |= {"autostart": _is_true(value["autostart"]), "end_with_parent": True}
     erd_node = LifecycleNode(
         package="erd_ros",
         executable="erd_node",
@@ -83,6 +84,8 @@ def nodes(context) -> list[Node]:
         remappings=topics,
         ros_arguments=["--log-level", value["log_level"]],
         output="screen",
+        respawn=_is_true(value["respawn"]),
+        respawn_delay=1.0,
     )
     rviz = Node(
         package="rviz2",

@@ -29,6 +29,7 @@ ARGUMENTS = {
     "target_frame",
     "ground_frame",
     "autostart",
+    "respawn",
     "use_sim_time",
     "log_level",
     "rviz",

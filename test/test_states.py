@@ -2,6 +2,8 @@
 
 import math
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -10,7 +12,7 @@ from erd_ros.msg import Person3D, Person3DArray
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile
-from ros_harness import RosBench
+from ros_harness import ROOT, RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
 
 PINHOLE = CAMERAS["pinhole"]
@@ -120,6 +122,30 @@ def test_a_node_that_is_killed_loses_its_liveliness(bench):
     bench.process.stop(signal.SIGKILL)
     bench.client.wait_for(lambda: any(lost), "the loss of liveliness")
     print(f"liveliness lost {time.monotonic() - begin_s:.2f} s after kill -9")
+
+
+_STARTER = """
+import subprocess, sys
+parameters = ["-p", "input:=keypoints", "-p", "end_with_parent:=true"]
+node = [sys.executable, "-m", "erd_ros.ros.node", "--ros-args", *parameters]
+raise SystemExit(subprocess.call(node))
+"""
+
+
+def test_a_node_ends_with_whoever_started_it_killed_as_that_is(tmp_path):
+    with RosBench(tmp_path) as bench:
+        starter = subprocess.Popen([sys.executable, "-c", _STARTER], cwd=ROOT)
+        try:
+
+            def nodes() -> int:
+                return bench.client.node.count_publishers("/erd_node/people")
+
+            bench.client.wait_for(lambda: nodes() == 1, "the node")
+            starter.kill()
+            bench.client.wait_for(lambda: nodes() == 0, "its end", patience_s=10)
+        finally:
+            starter.kill()
+            starter.wait()
 
 
 def facts(bench) -> dict[str, str]:

@@ -82,7 +82,7 @@ class Processes:
                 command,
                 env=self._environment,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         except OSError as error:
             raise BackendError(f"{command[0]} cannot be started ({error.strerror})") from error
@@ -133,8 +133,11 @@ class Processes:
         self._running.clear()
 
 
-def _end_with_parent() -> None:
-    """Linux tells the process to end when ours is gone, killed without a chance to tidy up."""
+def end_with_parent() -> None:
+    """From now on Linux ends this process, by SIGTERM, when the one that started it is gone.
+
+    Killed, that one has no chance to tidy up.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

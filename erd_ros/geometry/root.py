@@ -17,7 +17,22 @@ from erd_ros.errors import InputError
 _SMALLEST_SPREAD = 1e-12
 
 
-def root_line(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
+def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Weighted least-squares root (x, y, z), each (...), in the frame of the rays.
+
+    rays     (..., J, 2) normalised image coordinates, finite
+    joints   (..., J, 3) metres, relative to the root
+    weights  (..., J) of the squared residuals, not negative
+
+    NumPy arrays and torch tensors alike, of any precision: only operations that both have. Without
+    weight anywhere, or with one joint alone, nothing determines the depth and it is 0.
+    """
+    offset, slope, depth = _root_line(rays.swapaxes(-1, -2), joints.swapaxes(-1, -2), weights)
+    across = (offset + slope * depth)[..., 0]
+    return across[..., 0], across[..., 1], depth[..., 0, 0]
+
+
+def _root_line(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     """The roots that fit best, one for each depth, and the depth that fits best of all.
 
     rays (..., 2, J), joints (..., 3, J) and weights (..., J) as in ``solve_root``, with the joints
@@ -35,21 +50,6 @@ def root_line(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     spread = (of_joint * centred).sum((-2, -1), keepdims=True)
     covariance = (of_joint * (offset - right)).sum((-2, -1), keepdims=True)
     return offset, slope, covariance / spread.clip(min=_SMALLEST_SPREAD)
-
-
-def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
-    """Weighted least-squares root (x, y, z), each (...), in the frame of the rays.
-
-    rays     (..., J, 2) normalised image coordinates, finite
-    joints   (..., J, 3) metres, relative to the root
-    weights  (..., J) of the squared residuals, not negative
-
-    NumPy arrays and torch tensors alike, of any precision: only operations that both have. Without
-    weight anywhere, or with one joint alone, nothing determines the depth and it is 0.
-    """
-    offset, slope, depth = root_line(rays.swapaxes(-1, -2), joints.swapaxes(-1, -2), weights)
-    across = (offset + slope * depth)[..., 0]
-    return across[..., 0], across[..., 1], depth[..., 0, 0]
 
 
 def solve_root_weak_perspective(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:

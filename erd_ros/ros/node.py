@@ -14,6 +14,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
+from erd_ros.demo.processes import end_with_parent
 from erd_ros.errors import ErdError
 from erd_ros.ros.declare import changed, declare_parameters
 from erd_ros.ros.diagnostics import describe, diagnostic_array, limits, state_name
@@ -201,6 +202,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _run(told: Event) -> None:
     node = ErdNode()
+    if node.parameters.end_with_parent:
+        end_with_parent()
     try:
         node.autostart()
         spin(node, told)

@@ -82,6 +82,13 @@ class NodeParameters:
         _UNLIMITED,
         NEVER,
     )
+    end_with_parent: bool = _field(
+        False,
+        "end when the process is gone that started the node, even if it was killed (Linux); the "
+        "launch file sets it, so that a launch that is started again finds no second node",
+        _UNLIMITED,
+        NEVER,
+    )
     min_keypoints: int = _live(
         5, "keypoints that a person must have to be placed in space", _in_unit("", 2, 100)
     )
