@@ -27,6 +27,7 @@ from erd_ros.ros.human_model import human_joint_angles
 from erd_ros.ros.humans import Humans
 from erd_ros.ros.images import image_from_rgb, rgb_from_image
 from erd_ros.ros.parameters import NodeParameters
+from erd_ros.ros.publishers import Publishers
 from erd_ros.runtime.people import people_from_poses
 
 hri_msgs = pytest.importorskip("hri_msgs.msg", reason="hri_msgs comes with ROS")
@@ -148,9 +149,11 @@ def test_nothing_is_computed_that_nobody_listens_to(bench, monkeypatch):
         scene_of(estimated(seen, PINHOLE, bench.model), ["b0001", "b0002"]),
         keypoints=seen, size=(640, 480), image=np.zeros((480, 640, 3), np.uint8),
     )  # fmt: skip
-    humans = Humans(
-        node, hri_msgs, lambda kind, topic: node.create_publisher(kind, topic, 5), NodeParameters()
-    )
+
+    def make_publisher(kind, topic, lasts=True):
+        return node.create_publisher(kind, topic, 5)
+
+    humans = Humans(node, hri_msgs, make_publisher, NodeParameters())
     humans.publish(scene)
     assert asked == []
     listeners = (
@@ -163,6 +166,19 @@ def test_nothing_is_computed_that_nobody_listens_to(bench, monkeypatch):
     humans.publish(scene)
     assert sorted(asked) == sorted(name for *_, name in listeners)
     humans.destroy()
+
+
+def test_bodies_leave_no_parameters_behind(bench):
+    """rclpy declares some for every publisher that can be overridden, and never takes them back."""
+    node = bench.client.node
+    poses = estimated(seen_by(PINHOLE), PINHOLE, bench.model)
+    outputs = Publishers(node, NodeParameters(), poses.skeleton, "")
+    outputs.publish(scene_of(poses, ["b0001", "b0002"]), 0.0)
+    assert node.count_publishers("/humans/bodies/b0001/roi") == 1
+    declared = node.get_parameters_by_prefix("qos_overrides")
+    assert any("tracked" in name for name in declared)
+    assert not any("b0001" in name for name in declared)
+    outputs.destroy()
 
 
 class NodeOfExecutor:
@@ -189,7 +205,7 @@ def test_topics_are_destroyed_by_the_executor_not_under_it(tmp_path):
     humans = Humans(
         node,
         hri_msgs,
-        lambda *_: Mock(**{"get_subscription_count.return_value": 0}),
+        lambda *_, **__: Mock(**{"get_subscription_count.return_value": 0}),
         NodeParameters(),
     )
     humans.publish(scene_of(poses, ["b0001", "b0002"]))

@@ -15,7 +15,7 @@ from erd_ros.ros.scene import Scene
 _ROOT = "/humans/bodies"
 _SWEEP_S = 0.5  # how often the topics of those who are gone are taken off the graph
 # Made by the node with the reliability that libhri asks for.
-MakePublisher = Callable[[type, str], Any]
+MakePublisher = Callable[..., Any]
 
 
 def hri_messages() -> Any | None:
@@ -65,7 +65,7 @@ class Humans:
 
     def _open(self, name: str) -> dict[str, Any]:
         return {
-            topic: self._make(message_type, f"{_ROOT}/{name}/{topic}")
+            topic: self._make(message_type, f"{_ROOT}/{name}/{topic}", lasts=False)
             for topic, (message_type, _) in self._topics.items()
         }
 

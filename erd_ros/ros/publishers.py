@@ -80,12 +80,16 @@ class Publishers:
             parameters.marker_lifetime,
         )
 
-    def _create(self, message_type: type, topic: str, qos: QoSProfile | None = None) -> Any:
+    def _create(
+        self, message_type: type, topic: str, qos: QoSProfile | None = None, lasts: bool = True
+    ) -> Any:
+        """One that ``lasts`` can be overridden: the parameters for that are never undeclared."""
+        overrides = QoSOverridingOptions.with_default_policies() if lasts else None
         return self._node.create_publisher(
             message_type,
             topic,
             qos or QoSProfile(depth=_DEPTH),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=overrides,
         )
 
     def publish(self, scene: Scene, received_s: float) -> float:
