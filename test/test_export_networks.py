@@ -69,6 +69,25 @@ def test_half_precision_is_near(lifter):
     assert half.pose_mean.dtype == torch.float32
 
 
+def test_the_whole_model_computes_the_same():
+    """Means and deviations of poses and increments included, which the last layers take over."""
+    model, _ = untrained_model("cues")
+    generator = torch.Generator().manual_seed(3)
+    model.increment_deviation.uniform_(0.01, 0.2, generator=generator)
+    model.pose_deviation.uniform_(0.01, 0.1, generator=generator)
+    model.pose_deviation[0, 0] = torch.tensor([0.05, 0.1, 0.1])
+    rays = torch.randn((6, 17, 2), generator=generator) * 0.1
+    confidence = (torch.rand((6, 17), generator=generator) + 0.2).clamp(max=1)
+    confidence[1, 3:6] = 0
+    with torch.no_grad():
+        expected = model(rays, confidence)
+        for precision, bound in (("float32", 1e-5), ("mixed_float16", 2e-2)):
+            for one, other in zip(
+                PRECISIONS[precision](model)(rays, confidence), expected, strict=True
+            ):
+                torch.testing.assert_close(one, other, atol=bound, rtol=bound)
+
+
 def test_the_geometry_stays_float32():
     model, _ = untrained_model("cues")
     half = PRECISIONS["mixed_float16"](model)

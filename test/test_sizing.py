@@ -79,7 +79,9 @@ def solved(standing, **cues):
     for name, value in cues.items():
         rows[:, COLUMN[name]] = torch.as_tensor(value)
     prior = Prior(torch.full((PERSONS,), 0.5), torch.full((PERSONS,), -2.0))
-    sized = Sizing(H36M17)(Known.of(view, prior, rows), pose)
+    known, sizing = Known.of(view, prior, rows), Sizing(H36M17)
+    # Feet are weighed by the last solution: as in a model, a step comes after a step.
+    sized = sizing(known, pose, sizing(known, pose).solved)
     return sized, view.to_camera(sized.root[:, None])[:, 0]
 
 
