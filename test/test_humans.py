@@ -168,12 +168,15 @@ def test_nothing_is_computed_that_nobody_listens_to(bench, monkeypatch):
     humans.destroy()
 
 
-def test_bodies_leave_no_parameters_behind(bench):
-    """rclpy declares some for every publisher that can be overridden, and never takes them back."""
+def test_bodies_leave_nothing_behind(bench):
+    """Parameters for QoS overrides and the node's callback group would grow by every person."""
     node = bench.client.node
     poses = estimated(seen_by(PINHOLE), PINHOLE, bench.model)
     outputs = Publishers(node, NodeParameters(), poses.skeleton, "")
+    outputs.publish(scene_of(poses, ["b0001", ""]), 0.0)
+    grouped = len(node.default_callback_group.entities)
     outputs.publish(scene_of(poses, ["b0001", "b0002"]), 0.0)
+    assert len(node.default_callback_group.entities) == grouped
     assert node.count_publishers("/humans/bodies/b0001/roi") == 1
     declared = node.get_parameters_by_prefix("qos_overrides")
     assert any("tracked" in name for name in declared)

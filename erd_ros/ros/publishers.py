@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseArray
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -83,13 +84,17 @@ class Publishers:
     def _create(
         self, message_type: type, topic: str, qos: QoSProfile | None = None, lasts: bool = True
     ) -> Any:
-        """One that ``lasts`` can be overridden: the parameters for that are never undeclared."""
-        overrides = QoSOverridingOptions.with_default_policies() if lasts else None
+        """One that does not last leaves nothing behind.
+
+        rclpy never undeclares the parameters for a publisher's overrides, and a callback group
+        never forgets who was in it.
+        """
         return self._node.create_publisher(
             message_type,
             topic,
             qos or QoSProfile(depth=_DEPTH),
-            qos_overriding_options=overrides,
+            callback_group=None if lasts else MutuallyExclusiveCallbackGroup(),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies() if lasts else None,
         )
 
     def publish(self, scene: Scene, received_s: float) -> float:
