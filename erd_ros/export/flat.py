@@ -59,9 +59,10 @@ class FlatLcn(nn.Module):
 
 
 class FlatRegressor(nn.Module):
-    """The same function as a residual regressor of so many features of each joint; 0: of none.
+    """The same function as a residual regressor, for a deviation of ones.
 
-    deviation  (J, 3) of the increments, and the root's own increment, are in its last layer.
+    deviation  (J, 3) of the increments; the last layer takes it over, and the root's own increment
+    by_joint   whether features are of each joint, (N, J, F); of the whole person otherwise, (N, F)
     """
 
     def __init__(self, regressor: nn.Module, deviation: Tensor, by_joint: bool) -> None:

@@ -27,21 +27,8 @@ def solve_root(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     NumPy arrays and torch tensors alike, of any precision: only operations that both have. Without
     weight anywhere, or with one joint alone, nothing determines the depth and it is 0.
     """
-    offset, slope, depth = _root_line(rays.swapaxes(-1, -2), joints.swapaxes(-1, -2), weights)
-    across = (offset + slope * depth)[..., 0]
-    return across[..., 0], across[..., 1], depth[..., 0, 0]
-
-
-def _root_line(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
-    """The roots that fit best, one for each depth, and the depth that fits best of all.
-
-    rays (..., 2, J), joints (..., 3, J) and weights (..., J) as in ``solve_root``, with the joints
-    along the last axis, where arithmetic is fastest.
-
-    Returns offset (..., 2, 1), slope (..., 2, 1) and depth (..., 1, 1). At depth z the root is
-    ``(offset + z slope, z)``. Joints s times as large have s times the offset and s times the
-    depth, and the same slope.
-    """
+    # Joints along the last axis, where arithmetic is fastest.
+    rays, joints = rays.swapaxes(-1, -2), joints.swapaxes(-1, -2)
     right = rays * joints[..., 2:, :] - joints[..., :2, :]
     share = (weights / weights.sum(-1, keepdims=True).clip(min=_SMALLEST_SPREAD))[..., None, :]
     slope, offset = ((share * one).sum(-1, keepdims=True) for one in (rays, right))
@@ -49,7 +36,9 @@ def _root_line(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:
     of_joint = share * centred
     spread = (of_joint * centred).sum((-2, -1), keepdims=True)
     covariance = (of_joint * (offset - right)).sum((-2, -1), keepdims=True)
-    return offset, slope, covariance / spread.clip(min=_SMALLEST_SPREAD)
+    depth = covariance / spread.clip(min=_SMALLEST_SPREAD)
+    across = (offset + slope * depth)[..., 0]
+    return across[..., 0], across[..., 1], depth[..., 0, 0]
 
 
 def solve_root_weak_perspective(rays: Any, joints: Any, weights: Any) -> tuple[Any, Any, Any]:

@@ -72,10 +72,7 @@ class _Posed:
 
 @dataclass(frozen=True, eq=False)
 class Sized:
-    """A person in metres, in the view, and how sure that is.
-
-    own  size and depth without the guess and the cue of the size: what this image measures
-    """
+    """A person in metres, in the view, and how sure that is."""
 
     solved: SizeAndDepth
     posed: _Posed

@@ -65,7 +65,7 @@ def spin(node: Node, told: Event) -> None:
 
 
 def _executor() -> Executor:
-    """The one in C++ where rclpy has it, from 7.1 on: less than half the time between callbacks.
+    """The one in C++ where rclpy has it (7.1.5 does): the node takes a tenth to a quarter less.
 
     It knows subscriptions, timers, services and clients; a guard condition it refuses.
     """
