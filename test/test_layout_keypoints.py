@@ -50,6 +50,19 @@ def test_joints_are_built_as_the_estimator_builds_them(views, name):
     np.testing.assert_allclose(rays.numpy()[both], expected.pixels[both], atol=1e-5)
 
 
+def test_an_overconfident_detector_says_one_number_of_all_and_errs_as_ever(views):
+    options = exactly(layouts=("h36m17",), exact_share=0.0)
+    honest_rays, honest = detected(views, **options)
+    rays, confidence = detected(views, **options, overconfident_share=0.5)
+    torch.testing.assert_close(rays, honest_rays)
+    assert torch.equal(confidence > 0, honest > 0)
+    lowest = torch.where(confidence > 0, confidence, 2.0).amin(1)
+    same = lowest == confidence.amax(1)
+    assert same.float().mean() == pytest.approx(0.5, abs=0.05)
+    torch.testing.assert_close(confidence[~same], honest[~same])
+    assert 0.3 <= lowest[same].min() < 0.4 < 0.9 < lowest[same].max() <= 1
+
+
 def test_errors_grow_with_the_person_and_with_doubt(views):
     exact, _ = detected(views, **exactly(layouts=("h36m17",)))
     noisy = {"layouts": ("h36m17",), "exact_share": 0.0, "error_level": (1.0, 1.0)}

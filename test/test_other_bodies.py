@@ -6,7 +6,7 @@ from tiny_mocap import STANDING
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no training here")
 
-from erd_ros.data.bodies import augmented, with_other_bones
+from erd_ros.data.bodies import augmented, with_anatomical_forearms, with_other_bones
 from erd_ros.skeleton import H36M17
 
 PERSONS = 200
@@ -37,6 +37,25 @@ def test_bones_change_their_length_alone_and_left_as_right(persons):
 
 
 def test_without_it_bones_stay(persons):
-    same = augmented(persons, 0.0, 0.0, torch.Generator().manual_seed(0))
+    same = augmented(persons, 0.0, 0.0, 0.0, torch.Generator().manual_seed(0))
     lengths = bones(persons).norm(dim=-1)[:, None], bones(same).norm(dim=-1)[:, None]
     torch.testing.assert_close(lengths[0].sum(), lengths[1].sum())
+
+
+def test_forearms_of_a_share_have_the_length_that_anatomy_gives_them(persons):
+    changed = with_anatomical_forearms(persons, 0.5, torch.Generator().manual_seed(0))
+    children = [child for _, child in H36M17.bones]
+    wrists = [H36M17.index(f"{side}_wrist") for side in ("left", "right")]
+    before, after = bones(persons), bones(changed)
+    for wrist in wrists:
+        forearm, upper_arm = (children.index(one) for one in (wrist, H36M17.parents[wrist]))
+        ratio = after[:, forearm].norm(dim=-1) / after[:, upper_arm].norm(dim=-1)
+        other = (after[:, forearm] != before[:, forearm]).any(-1)
+        assert other.float().mean() == pytest.approx(0.5, abs=0.1)
+        assert ratio[other].min() >= 0.78 - 1e-4
+        assert ratio[other].max() <= 0.98 + 1e-4
+        assert ratio[other].std() > 0.03
+        along = torch.nn.functional.cosine_similarity(before[:, forearm], after[:, forearm], dim=-1)
+        torch.testing.assert_close(along, torch.ones_like(along))
+    others = [joint for joint in range(len(H36M17)) if joint not in wrists]
+    assert torch.equal(changed[:, others], persons[:, others])

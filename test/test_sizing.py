@@ -13,6 +13,7 @@ from erd_ros.data.batches import Simulation, SimulationConfig
 from erd_ros.data.cues import CueConfig
 from erd_ros.errors import InputError
 from erd_ros.mocap import read_human36m_cameras, read_mocap
+from erd_ros.models import sizing
 from erd_ros.models.known import Known, Prior, no_cues
 from erd_ros.models.size import SizeAndDepthSolver
 from erd_ros.models.sizing import Sizing, size_of
@@ -79,9 +80,9 @@ def solved(standing, **cues):
     for name, value in cues.items():
         rows[:, COLUMN[name]] = torch.as_tensor(value)
     prior = Prior(torch.full((PERSONS,), 0.5), torch.full((PERSONS,), -2.0))
-    known, sizing = Known.of(view, prior, rows), Sizing(H36M17)
+    known, module = Known.of(view, prior, rows), Sizing(H36M17)
     # Feet are weighed by the last solution: as in a model, a step comes after a step.
-    sized = sizing(known, pose, sizing(known, pose).solved)
+    sized = module(known, pose, module(known, pose).solved)
     return sized, view.to_camera(sized.root[:, None])[:, 0]
 
 
@@ -155,6 +156,26 @@ def test_the_worse_a_cue_the_less_it_says(standing):
         sized, _ = solved(standing, **cues)
         moved.append(float((sized.size - np.exp(0.5)).abs().mean()))
     assert moved[0] > moved[1] > 2 * moved[2]
+
+
+@torch.no_grad()
+def test_a_tilt_that_errs_pulls_nobody_nearer(standing, monkeypatch):
+    """People as large as the guess: however the tilt errs, they stay so large in the mean."""
+    monkeypatch.setattr(
+        sizing, "_near", lambda excess, variance, _: (1 / variance).expand_as(excess)
+    )
+    tilt, guess = 0.06 * torch.randn(PERSONS, generator=torch.Generator().manual_seed(1)), 0.5
+    # With the camera so high, the keypoints of everybody are those of somebody of that size.
+    height = ANKLE_HEIGHT + np.exp(guess) / standing[2] * (CAMERA_HEIGHT - ANKLE_HEIGHT)
+    cues = {
+        "up_x": 0.0, "up_y": -tilt.cos(), "up_z": tilt.sin(), "camera_height": height,
+        "camera_height_variance": 1e-4, "tilt_variance": 0.06**2,
+    }  # fmt: skip
+    sized, _ = solved(standing, **cues)
+    errors = sized.size / np.exp(guess) - 1
+    assert errors.std() > 0.05
+    # The coefficients' own errors would make it -0.7 %.
+    assert abs(errors.mean()) < 0.002
 
 
 @torch.no_grad()

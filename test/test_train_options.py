@@ -13,7 +13,7 @@ from erd_ros.cli import main
 from erd_ros.data.batches import Simulation
 from erd_ros.errors import InputError
 from erd_ros.mocap import read_human36m_cameras, read_mocap
-from erd_ros.models.checkpoint import load_model, read_tensors
+from erd_ros.models.checkpoint import load_model, read_tensors, save_model
 from erd_ros.models.config import ModelConfig
 from erd_ros.models.linear import LifterConfig
 from erd_ros.train import BEST, HISTORY, LAST, record, train
@@ -218,6 +218,24 @@ def test_a_given_lifter_is_trained_further(data, lifter, tmp_path):
     assert load_model(final)[1].training["validation_mpjpe_mm"][0] <= before + 1e-6
     with pytest.raises(InputError, match="no lifter to train further; name one with --lifter"):
         train(TINY, data, tmp_path / "other", further=True)
+
+
+def test_further_steps_trust_their_own_rows_as_the_given_lifters_last_does(data, tmp_path):
+    config = replace(TINY, model=replace(TINY.model, root="cues", steps=1))
+    final = train(config, data, tmp_path / "lifter")
+    model, artifact = load_model(final)
+    with torch.no_grad():
+        model.sizings[-1].log_depth_deviation.fill_(-2.5)
+    save_model(final, model, artifact)
+    longer = replace(config, model=replace(config.model, steps=3))
+    simulation = Simulation(
+        read_mocap(data, ["cmu"], "train"), read_human36m_cameras(data), longer.simulation
+    )
+    state = started(longer, tmp_path / "run", simulation, Processes(), final)
+    trusts = [one.log_depth_deviation.item() for one in state.model.sizings]
+    last = len(model.sizings) - 1
+    assert trusts[last:] == [-2.5] * (4 - last)
+    assert trusts[0] == pytest.approx(-3.5, abs=0.1)
 
 
 def test_regressors_that_do_harm_are_not_kept(data, lifter, tmp_path):

@@ -35,6 +35,8 @@ class SimulationConfig:
                    middle, rather than each in the middle; for the studio's cameras alone
     person_scale   persons are made larger or smaller by up to this fraction
     bone_scale     each bone is made longer or shorter by up to this fraction, left as right
+    forearm_share  persons whose wrists are put as far from the elbows as anatomy has them; sources
+                   of motion capture define them otherwise
     fixed_samples  draw so many samples once and train on them again and again, as a data set
                    recorded with its detections has them; 0 draws anew for every step
     """
@@ -47,6 +49,7 @@ class SimulationConfig:
     keep_place: bool = False
     person_scale: float = 0.05
     bone_scale: float = 0.0
+    forearm_share: float = 0.0
     fixed_samples: int = 0
 
     def __post_init__(self) -> None:
@@ -67,6 +70,8 @@ class SimulationConfig:
         for name in ("person_scale", "bone_scale"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 0 up to 1")
+        if not 0 <= self.forearm_share <= 1:
+            raise InputError(f"forearm_share is {self.forearm_share}, expected 0 to 1")
         if self.fixed_samples < 0:
             raise InputError(f"fixed_samples is {self.fixed_samples}, expected 0 (none) or more")
 
@@ -135,7 +140,11 @@ class Simulation:
         config = self._config
         frames = torch.randint(len(self._positions), (size,), generator=generator)
         persons = augmented(
-            self._positions[frames], config.person_scale, config.bone_scale, generator
+            self._positions[frames],
+            config.person_scale,
+            config.bone_scale,
+            config.forearm_share,
+            generator,
         )
         by_robot = round(size * config.cameras.robot_share)
         views = _together(

@@ -7,18 +7,31 @@ from torch import Generator, Tensor
 
 from erd_ros.skeleton import H36M17
 
+_ARMS = [
+    [H36M17.index(f"{side}_{part}") for side in ("left", "right")]
+    for part in ("shoulder", "elbow", "wrist")
+]
+# Of forearm to upper arm, joint centres: Winter has 0.79 (2009), de Leva 0.95 (1996).
+_FOREARM = (0.78, 0.98)
+
 
 def augmented(
-    persons: Tensor, person_scale: float, bone_scale: float, generator: Generator
+    persons: Tensor,
+    person_scale: float,
+    bone_scale: float,
+    forearm_share: float,
+    generator: Generator,
 ) -> Tensor:
     """Persons (B, J, 3) turned about the vertical at 0, scaled, half of them mirrored.
 
-    person_scale, bone_scale  largest fractions, see ``SimulationConfig``
+    person_scale, bone_scale, forearm_share  see ``SimulationConfig``
     """
     size = len(persons)
     mirror = (torch.rand((size, 1, 1), generator=generator) < 0.5).expand_as(persons)
     mirrored = persons[:, list(H36M17.flip)] * torch.tensor([-1.0, 1.0, 1.0])
     persons = torch.where(mirror, mirrored, persons)
+    if forearm_share:
+        persons = with_anatomical_forearms(persons, forearm_share, generator)
     if bone_scale:
         persons = with_other_bones(persons, bone_scale, generator)
     scale = 1 + person_scale * (2 * torch.rand((size, 1, 1), generator=generator) - 1)
@@ -51,3 +64,19 @@ def with_other_bones(persons: Tensor, bone_scale: float, generator: Generator) -
     rise = persons[..., 2].amin(1) - changed[..., 2].amin(1)
     changed[..., 2] += rise[:, None]
     return changed
+
+
+def with_anatomical_forearms(persons: Tensor, share: float, generator: Generator) -> Tensor:
+    """Persons (B, J, 3), a share of them with wrists as far from the elbows as anatomy has them.
+
+    Sources of motion capture differ: CMU's forearms have 0.63 of the upper arm, ACCAD's 1.0.
+    """
+    size, (low, high) = len(persons), _FOREARM
+    chosen = torch.rand((size, 1, 1), generator=generator) < share
+    ratio = low + (high - low) * torch.rand((size, 1, 1), generator=generator)
+    shoulders, elbows, wrists = (persons[:, one] for one in _ARMS)
+    upper_arms = torch.linalg.vector_norm(elbows - shoulders, dim=-1, keepdim=True)
+    directions = torch.nn.functional.normalize(wrists - elbows, dim=-1)
+    changed = persons.clone()
+    changed[:, _ARMS[-1]] = elbows + ratio * upper_arms * directions
+    return torch.where(chosen, changed, persons)

@@ -38,6 +38,8 @@ class LayoutConfig:
     exact_share        samples without errors
     error_level        lowest and highest factor of the fitted errors in the others
     lowest_confidence  of a keypoint that was found; the lower, the larger its error
+    overconfident_share  samples of detectors whose confidence says nothing: one number for all
+                       that was found, while errors are as large and as wild as ever
     scattered_share    samples that lose single joints, and up to which probability each
     scattered
     part_share         samples that lose a part of the body: a side, the legs, an arm, the head
@@ -48,6 +50,7 @@ class LayoutConfig:
     exact_share: float = 0.15
     error_level: tuple[float, float] = (0.3, 1.5)
     lowest_confidence: float = 0.3
+    overconfident_share: float = 0.0
     scattered_share: float = 0.25
     scattered: float = 0.5
     part_share: float = 0.3
@@ -62,7 +65,14 @@ class LayoutConfig:
         low, high = self.error_level
         if not 0 <= low <= high:
             raise InputError(f"error_level is {low} to {high}, expected 0 <= low <= high")
-        for name in ("exact_share", "scattered_share", "scattered", "part_share"):
+        shares = (
+            "exact_share",
+            "overconfident_share",
+            "scattered_share",
+            "scattered",
+            "part_share",
+        )
+        for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 0 to 1")
         if not 0 < self.lowest_confidence <= 1:
@@ -88,6 +98,8 @@ def detect_in_layouts(
     too_few = (_built(weights, kept).sum(1) < config.least_seen)[:, None]
     seen = _built(weights, torch.where(too_few, in_image, kept))
     worst = torch.where(weights > 0, confidence[:, None], torch.inf).amin(-1)
+    if config.overconfident_share:
+        worst = _overconfident(worst, config, generator)
     return weights @ rays, torch.where(seen, worst, torch.zeros_like(worst))
 
 
@@ -124,6 +136,14 @@ def _built(weights: Tensor, found: Tensor) -> Tensor:
 def _confidence(exact: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
     drawn = _uniform((len(exact), len(_FOUND)), generator)
     return 1 - (1 - config.lowest_confidence) * drawn**2
+
+
+def _overconfident(confidence: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
+    """Confidence (B, J) that in some samples is one number for all joints."""
+    persons = len(confidence)
+    chosen = _chosen(persons, config.overconfident_share, generator)[:, None]
+    drawn = _uniform((persons, 1), generator)
+    return torch.where(chosen, 1 - (1 - config.lowest_confidence) * drawn**2, confidence)
 
 
 def _errors(

@@ -38,7 +38,7 @@ def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class _Posed:
+class Posed:
     """A pose against the keypoints, in sizes; ``geometry.root.solve_root`` has the derivation.
 
     pose     (N, 3, J); ``depth`` (N, 1, J) its third row
@@ -55,7 +55,7 @@ class _Posed:
     ratio: Tensor
 
     @classmethod
-    def of(cls, known: Known, pose: Tensor) -> "_Posed":
+    def of(cls, known: Known, pose: Tensor) -> "Posed":
         """Of poses (N, J, 3) in the view."""
         pose = pose.mT
         across, depth = torch.split(pose, [2, 1], 1)
@@ -75,7 +75,7 @@ class Sized:
     """A person in metres, in the view, and how sure that is."""
 
     solved: SizeAndDepth
-    posed: _Posed
+    posed: Posed
     _solver: SizeAndDepthSolver
     _own_information: Tensor
 
@@ -150,21 +150,23 @@ class Sizing(nn.Module):
 
     def forward(self, known: Known, pose: Tensor, before: SizeAndDepth | None = None) -> Sized:
         """Poses (N, J, 3) in sizes, in the view; ``before`` is the last solution."""
-        posed = _Posed.of(known, pose)
+        posed = Posed.of(known, pose)
         rows = self._rows(posed)
-        solver = SizeAndDepthSolver(rows)
         told, zero, keypoints = known.told, known.zero, self._of_keypoints(posed)
         always = torch.cat([told.of_size, zero, keypoints, told.of_depth], 1)
         if before is None:
-            before = solver.solve(torch.cat([always, zero, zero], 1))
+            before = SizeAndDepthSolver(rows).solve(torch.cat([always, zero, zero], 1))
         # Feet that stand too high for the ground count less, anew at every step.
-        variance = self._of_heights(posed, before)
-        feet = self._standing(known) * _near(rows[..., _FEET:], variance, before)
+        excess = before.excess(rows[..., _FEET:])
+        of_tilt, variance = self._of_heights(posed, before)
+        feet = self._standing(known) * _near(excess, variance, before)
+        turned = _turned(known, rows, excess * (of_tilt / variance), before)
+        solver = SizeAndDepthSolver(turned)
         solved = solver.solve(torch.cat([always, feet], 1))
         own = torch.cat([zero, zero, keypoints, told.of_depth, feet], 1)
         return Sized(solved, posed, solver, own)
 
-    def _rows(self, posed: _Posed) -> Tensor:
+    def _rows(self, posed: Posed) -> Tensor:
         """Rows (N, 3, 6) in the order of ``Known.rows``.
 
         The second has no information: it asks for the variance of the depth. The first does for
@@ -176,7 +178,7 @@ class Sizing(nn.Module):
         of_size = torch.cat([known.one, known.zero, posed.ratio, across, heights], -1)
         return torch.cat([of_size, known.rows], 1)
 
-    def _of_keypoints(self, posed: _Posed) -> Tensor:
+    def _of_keypoints(self, posed: Posed) -> Tensor:
         """Information (N, 1, 1), 1/m^2, of the depth that keypoints give a person of the guess."""
         view = posed.known.view
         share = view.share.mT
@@ -192,12 +194,12 @@ class Sizing(nn.Module):
         deviation = relative.clamp(*_LOG_DEVIATION).exp() * across
         return 1 / (deviation * deviation)
 
-    def _of_heights(self, posed: _Posed, before: SizeAndDepth) -> Tensor:
-        """Variance (N, 1, 1), m^2, of ankles; a tilt errs in proportion to the distance."""
+    def _of_heights(self, posed: Posed, before: SizeAndDepth) -> tuple[Tensor, Tensor]:
+        """Variance (N, 1, 1), m^2, of ankles: by tilt, in proportion to the distance; of all."""
         told, distance = posed.known.told, posed.ratio * before.solution[:, :1]
         of_tilt = told.tilt_variance * (distance * distance)
         own = (2 * self.log_ankle_deviation).exp()
-        return (of_tilt + (told.height_variance + own)).clamp(max=_NOTHING_KNOWN)
+        return of_tilt, (of_tilt + (told.height_variance + own)).clamp(max=_NOTHING_KNOWN)
 
     def _standing(self, known: Known) -> Tensor:
         """(N, 2, 1): 1 for an ankle that is seen."""
@@ -205,12 +207,29 @@ class Sizing(nn.Module):
         return seen.to(known.rays)
 
 
-def _near(feet: Tensor, variance: Tensor, solved: SizeAndDepth) -> Tensor:
+def _turned(known: Known, rows: Tensor, by_tilt: Tensor, before: SizeAndDepth) -> Tensor:
+    """The rows (N, 3, 6) with the ankles turned by as much as the tilt seems to err.
+
+    by_tilt  (N, 2, 1) how far ankles of the last solution are off for the tilt's sake, metres
+
+    The tilt's error stands in the coefficients, of which least squares takes the squares: rows that
+    say near would count more than those that say far, and everybody would be pulled nearer, the
+    more so the worse the tilt is known. Gauss and Newton's rows of the angle, whose variance is the
+    same whatever the size, have the coefficients without the error; at the last solution both
+    agree.
+    """
+    depth = before.solution[:, 1:2].clamp(min=_SMALLEST)
+    turn = torch.cat([known.zero, -1 / depth, known.one], 1)
+    feet = rows[..., _FEET:] + turn * by_tilt.mT
+    return torch.cat([rows[..., :_FEET], feet], -1)
+
+
+def _near(excess: Tensor, variance: Tensor, solved: SizeAndDepth) -> Tensor:
     """Information (N, 2, 1) by how far above the ground ankles come to lie: Geman and McClure's.
 
-    feet  (N, 3, 2) their rows
+    excess  (N, 2, 1) metres above it, of the last solution
     """
-    above = solved.excess(feet).clamp(min=0)
+    above = excess.clamp(min=0)
     expected = variance + solved.variances[:, _FEET:]
     weight = expected / (expected + above * above)
     return weight * weight / variance

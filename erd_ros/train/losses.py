@@ -8,12 +8,15 @@ from torch import Tensor, nn
 from erd_ros.data.batches import Batch
 from erd_ros.models.erd import ErdModel, Estimate, Lifted
 from erd_ros.models.known import Known
-from erd_ros.models.sizing import Sized, size_of
+from erd_ros.models.sizing import Posed, Sized, size_of
 
 # Depths are those of a canonical camera of 1000 pixels before one of Human3.6M's focal length.
 _FOCAL_LENGTH = 1.146  # thousand pixels
 # Of the uncertainty's loss beside the poses', which are about 0.05.
 _SURPRISE = 0.01
+# Of the depth that keypoints give a person of known size; beyond so large an error, relative, it
+# grows no faster: a few joints at the image's border say next to nothing.
+_OF_RATIO, _RATIO_DELTA = 10.0, 0.03
 
 
 def distance(model: ErdModel, lifted: Lifted, poses: Tensor, depth: Tensor) -> Tensor:
@@ -57,8 +60,20 @@ def lifter_loss(model: ErdModel, batch: Batch, name: str) -> Tensor:
     known = Known.of(view, lifted.prior.detach(), batch.cues)
     sized = model.sizings[0](known, lifted.joints.detach())
     size = size_of(batch.joints, model.skeleton)
+    of_ratio = _ratio_error(Posed.of(known, lifted.joints), size, depth)
     of_prior = _surprise(size.log() - lifted.prior.log_size, (2 * lifted.prior.log_deviation).exp())
-    return loss + _SURPRISE * (of_prior + _surprise_of(sized, size, depth))
+    surprise = of_prior + _surprise_of(sized, size, depth)
+    return loss + _OF_RATIO * of_ratio + _SURPRISE * surprise
+
+
+def _ratio_error(posed: Posed, size: Tensor, depth: Tensor) -> Tensor:
+    """Of the logarithm of depth by size that least squares gives a pose, Huber's.
+
+    Poses that are right in the mean of their joints need not have the right extent before the
+    camera: a person whose size is known stands where that says.
+    """
+    error = (depth / size).log() - posed.ratio[:, 0, 0].log()
+    return nn.functional.huber_loss(error, torch.zeros_like(error), delta=_RATIO_DELTA)
 
 
 def step_loss(model: ErdModel, batch: Batch, first: int, last: int) -> Tensor:

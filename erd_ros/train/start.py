@@ -1,6 +1,7 @@
 """How a run begins: from nothing, from a trained lifter, or where it was broken off."""
 
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -74,3 +75,6 @@ def _take_lifter(model: ErdModel, checkpoint: Path) -> None:
         {k: v for k, v in trained.state_dict().items() if not k.startswith("regressors.")},
         strict=False,
     )
+    # Steps that it has not trained begin with the trust in the last that it has.
+    for known, new in pairwise(model.sizings[max(len(trained.sizings) - 1, 0) :]):
+        new.load_state_dict(known.state_dict())
