@@ -6,6 +6,7 @@ one file on disk. It is JSON: data, never a program.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ METADATA_KEY = "erd_ros.artifact"
 STEPS_KEY = "erd_ros.steps"
 FORMAT_VERSION = 1
 UNIT = "metre"
+Deviations = tuple[tuple[tuple[float, ...], ...], ...]
 FRAME = "camera optical (x right, y down, z forward)"
 
 
@@ -28,6 +30,10 @@ class Artifact:
     name, steps, precision  e.g. "linear_erd", 4 residual steps, "float32"
     skeleton                layout of input keypoints and output joints; joint 0 is the root
     training                provenance: config, seed, commit, data sources and their terms, subjects
+    deviations              (J, 2, 2) how far each joint errs, one standard deviation in sizes of
+                            the person (``cues.py``): where its keypoint is seen and where it is
+                            inferred, each across the ray to the person, and along it relative to
+                            the root; empty: not measured (`erd calibrate` does)
     Raises ArtifactError when the description is of another format, unit or frame.
     """
 
@@ -36,6 +42,7 @@ class Artifact:
     steps: int
     precision: str = "float32"
     training: Mapping[str, Any] = field(default_factory=dict)
+    deviations: Deviations = ()
     format_version: int = FORMAT_VERSION
     unit: str = UNIT
     frame: str = FRAME
@@ -58,6 +65,24 @@ class Artifact:
             )
         if self.steps < 0:
             raise ArtifactError(f"model '{self.name}' has {self.steps} steps, expected 0 or more")
+        if self.deviations:
+            self._check_deviations()
+
+    def _check_deviations(self) -> None:
+        rows = [row for joint in self.deviations for row in joint]
+        whole = len(rows) == 2 * len(self.deviations) and all(len(row) == 2 for row in rows)
+        if len(self.deviations) != len(self.skeleton) or not whole:
+            raise ArtifactError(
+                f"model '{self.name}' has deviations of {len(self.deviations)} joints, expected "
+                f"two pairs for each of {len(self.skeleton)}; measure them again with "
+                "`erd calibrate`"
+            )
+        wrong = [value for row in rows for value in row if not 0 <= value < math.inf]
+        if wrong:
+            raise ArtifactError(
+                f"model '{self.name}' has a deviation of {wrong[0]}, expected 0 or more; measure "
+                "them again with `erd calibrate`"
+            )
 
     def to_json(self) -> str:
         """JSON text that ``from_json`` reads back to an equal description."""
@@ -69,7 +94,9 @@ class Artifact:
         try:
             values = json.loads(text)
             skeleton = values.pop("skeleton")
+            deviations = values.pop("deviations", ())
             return cls(
+                deviations=tuple(tuple(tuple(row) for row in joint) for joint in deviations),
                 skeleton=Skeleton(
                     skeleton["name"], tuple(skeleton["joint_names"]), tuple(skeleton["parents"])
                 ),

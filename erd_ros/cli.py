@@ -16,6 +16,7 @@ COMMANDS = {
     "data": "prepare data sets for training, and models of a 2D detector's errors",
     "train": "train a lifter and its residual regressors on motion capture",
     "export": "write a trained checkpoint as one ONNX file",
+    "calibrate": "measure how far each joint errs and write it into a model file",
     "evaluate": "measure a model file on subjects it was never trained on",
     "bench": "measure how fast a model file runs on this machine",
     "reproduce": "train and score what a table of the papers needs, and write docs/results.md",

@@ -71,6 +71,9 @@ class Pose3D:
                       likewise. None from a model without cues.
     sigma             (N,) float32, standard deviation of the root along the ray to the person,
                       metres; NaN likewise. None from a model without cues.
+    deviations        (N, J, 2) float32, standard deviations of the joints across the ray to the
+                      person and along it, metres; NaN likewise. None where the model's were not
+                      measured.
     Raises InputError when a shape does not fit the skeleton.
     """
 
@@ -81,6 +84,7 @@ class Pose3D:
     residual_px: FloatArray
     size: FloatArray | None = None
     sigma: FloatArray | None = None
+    deviations: FloatArray | None = None
 
     def __post_init__(self) -> None:
         persons, joints = len(self.joints_in_camera), len(self.skeleton)
@@ -92,6 +96,8 @@ class Pose3D:
             _check_shape("size", self.size, (persons, 4))
         if self.sigma is not None:
             _check_shape("sigma", self.sigma, (persons,))
+        if self.deviations is not None:
+            _check_shape("deviations", self.deviations, (persons, joints, 2))
 
     def __len__(self) -> int:
         return len(self.joints_in_camera)

@@ -7,7 +7,11 @@ from erd_ros.errors import ArtifactError
 from erd_ros.skeleton import COCO17, H36M17, Skeleton
 
 ARTIFACT = Artifact(
-    "linear_erd", H36M17, 4, training={"seed": 1, "sources": {"cmu": "free for all uses"}}
+    "linear_erd",
+    H36M17,
+    4,
+    training={"seed": 1, "sources": {"cmu": "free for all uses"}},
+    deviations=(((0.01, 0.02), (0.03, 0.04)),) * 17,
 )
 
 
@@ -42,6 +46,10 @@ def changed(**values):
             changed(skeleton={"name": "x", "joint_names": ["a", "b"], "parents": [-1]}),
             r"a\.onnx.*2 joint names but 1 parents",
         ),
+        (changed(deviations=[[[0.1, 0.1], [0.1, 0.1]]]), "of 1 joints, .* 17; .*erd calibrate"),
+        (changed(deviations=[[[0.1], [0.1, 0.1]]] * 17), "expected two pairs"),
+        (changed(deviations=[[[0.1, -0.2], [0.1, 0.1]]] * 17), "deviation of -0.2, .*0 or more"),
+        (changed(deviations=3), r"a\.onnx"),
         ("", r"a\.onnx"),
         ("null", r"a\.onnx"),
         ("[]", r"a\.onnx"),

@@ -107,6 +107,24 @@ def test_uncertainty_lies_along_the_ray_and_size_stands_beside_it():
     assert person3d.cues == Person3D.CUE_GROUND
 
 
+def test_each_joint_says_how_sure_it_is():
+    root = np.array([[3.0, 0.0, 4.0]], np.float32)  # 5 m away
+    deviations = np.tile(np.float32([0.02, 0.3]), (1, 17, 1))
+    deviations[0, 5] = [0.2, 0.5]
+    written = scene(1, root_in_camera=root, deviations=deviations)
+    person3d = PeopleWriter(H36M17, "").write(written).persons[0]
+
+    def expected(across, along):
+        outer = np.outer([0.6, 0, 0.8], [0.6, 0, 0.8])
+        covariance = across**2 * (np.eye(3) - outer) + along**2 * outer
+        return [covariance[row] for row in zip(*np.triu_indices(3), strict=True)]
+
+    np.testing.assert_allclose(person3d.root_covariance, expected(0.02, 0.3), atol=1e-7)
+    for index, joint in enumerate(person3d.joints):
+        of_joint = expected(0.2, 0.5) if index == 5 else expected(0.02, 0.3)
+        np.testing.assert_allclose(joint.covariance, of_joint, atol=1e-7)
+
+
 def test_states_of_those_who_are_not_seen():
     people = PeopleFilter(PeopleConfig(prediction_timeout_s=0.5))
     seen, nobody = scene(1).people, scene(0).people
@@ -126,11 +144,14 @@ def test_states_of_those_who_are_not_seen():
 def test_who_is_moved_on_is_known_less_surely():
     now = scene(2).people
     velocity = np.array([[1.0, 0, -0.5], [np.nan] * 3])
-    now = replace(now, velocity=velocity, covariance=np.zeros((2, 3, 3)))
+    unsure = np.zeros((2, 3, 3)), np.zeros((2, 17, 3, 3))
+    now = replace(now, velocity=velocity, covariance=unsure[0], of_joints=unsure[1])
     later = moved_on(now, 0.2)
     step = np.array([[0.2, 0, -0.1], [0, 0, 0]])
     np.testing.assert_allclose(later.root - now.root, step, atol=1e-9)
     np.testing.assert_allclose(
         later.joints - now.joints, step[:, None] + np.zeros((17, 3)), atol=1e-9
     )
-    np.testing.assert_allclose(later.covariance, np.broadcast_to(0.01 * np.eye(3), (2, 3, 3)))
+    spread = 0.01 * np.eye(3)
+    np.testing.assert_allclose(later.covariance, np.broadcast_to(spread, (2, 3, 3)))
+    np.testing.assert_allclose(later.of_joints, np.broadcast_to(spread, (2, 17, 3, 3)))

@@ -26,6 +26,7 @@ _SIGMA_COLUMNS = {
     "within_sigma_percent": "within one, %",
     "within_two_sigma_percent": "within two, %",
 }
+_COVERAGE_COLUMNS = ("joints", "deviation", "within one, %", "within two, %")
 _SIGMA_BY = ("joints seen", "distance, m")
 _LOSS_COLUMNS = ("poses", "MPJPE before", "MPJPE after", "grows by %")
 
@@ -70,6 +71,11 @@ def _tables(figures: Mapping[str, Any]) -> Iterator[Table]:
         for condition in _SIGMA_BY:
             labels |= {f"{condition}: {one}": of for one, of in conditions[condition].items()}
         yield _by(f"{examined}, sigma of the distance", labels, _SIGMA_COLUMNS)
+    if figures["coverage"].get(examined):
+        covered = [
+            (what, list(one.values())) for what, one in figures["coverage"][examined].items()
+        ]
+        yield Table(f"{examined}, covariance of the joints", _COVERAGE_COLUMNS, covered)
     yield _by(f"{examined}, by source", sources, _BY_CONDITION)
     for condition, labels in conditions.items():
         yield _by(f"{examined}, by {condition}", labels, _BY_CONDITION)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from erd_ros.evaluate.coverage import coverage
 from erd_ros.evaluate.robot_keypoints import HIDDEN, LAYOUTS, RobotKeypoints, robot_keypoints
 from erd_ros.evaluate.robot_losses import Loss, cost, losses
 from erd_ros.evaluate.robot_views import RobotViews, robot_views
@@ -138,6 +139,7 @@ def evaluate_robot(
             name: {what: cost(model, loss) for what, loss in examined.losses.items()}
             for name, model in loaded.items()
         },
+        "coverage": {name: coverage(model, scene) for name, model in loaded.items()},
         "models": summaries,
     }
 

@@ -15,7 +15,7 @@ from erd_ros.skeleton import Skeleton
 # deviation.
 _UNKNOWN_VELOCITY = 0.5
 # Rows and columns of a symmetric matrix in the order of the messages: xx, xy, xz, yy, yz, zz.
-_UPPER = np.triu_indices(3)
+_UPPER = (..., *np.triu_indices(3))
 
 
 class PeopleWriter:
@@ -58,6 +58,7 @@ def moved_on(people: People, seconds: float) -> People:
         root=people.root + step,
         joints=people.joints + step[:, None],
         covariance=people.covariance + spread,
+        of_joints=people.of_joints + spread,
     )
 
 
@@ -92,21 +93,26 @@ def _fill_person(person: Person3D, people: People, index: int, possible: Mask) -
     person.root_covariance = people.covariance[index][_UPPER].astype(np.float32)
     velocity = person.velocity
     velocity.x, velocity.y, velocity.z = people.velocity[index].tolist()
-    _fill_joints(person.joints, people.joints[index], confidence)
+    covariances = people.of_joints[index][_UPPER].astype(np.float32)
+    _fill_joints(person.joints, people.joints[index], confidence, covariances)
 
 
 def _fill_joints(
-    joints: list[Joint3D], positions: NDArray[np.float64], confidence: NDArray[np.float64]
+    joints: list[Joint3D],
+    positions: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    covariances: NDArray[np.float32],
 ) -> None:
     states = np.where(confidence > 0, Joint3D.OBSERVED, Joint3D.INFERRED)
     states[~np.isfinite(positions).all(-1)] = Joint3D.MISSING
-    for joint, (x, y, z), score, state in zip(
-        joints, positions.tolist(), confidence.tolist(), states.tolist(), strict=True
+    for joint, (x, y, z), score, state, covariance in zip(
+        joints, positions.tolist(), confidence.tolist(), states.tolist(), covariances, strict=True
     ):
         position = joint.position
         position.x, position.y, position.z = x, y, z
         joint.score = score
         joint.state = state
+        joint.covariance = covariance
 
 
 def person_state(people: People, index: int, possible: Mask) -> int:

@@ -11,6 +11,7 @@ from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.runtime import Backend
+from erd_ros.runtime.uncertainty import joint_deviations
 from erd_ros.skeleton import Skeleton, conversion_matrix
 
 Mask = NDArray[np.bool_]
@@ -82,7 +83,24 @@ class Estimator:
         placed = np.isfinite(root).all(-1)
         size = _of_placed(outputs.size, enough, placed)
         sigma = _of_placed(outputs.sigma, enough, placed)
-        return Pose3D(self.skeleton, joints, root, keypoints.confidence, residual, size, sigma)
+        return Pose3D(
+            self.skeleton,
+            joints,
+            root,
+            keypoints.confidence,
+            residual,
+            size,
+            sigma,
+            self._deviations(keypoints.confidence > 0, size, sigma),
+        )
+
+    def _deviations(
+        self, seen: Mask, size: FloatArray | None, sigma: FloatArray | None
+    ) -> FloatArray | None:
+        table = self.backend.info.deviations
+        if not table or size is None or sigma is None:
+            return None
+        return joint_deviations(table, seen, size[:, 0], sigma)
 
     def _usable_columns(self, source: Skeleton) -> Mask:
         """Which of the detector's keypoints the model's joints are built from."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from erd_ros.errors import InputError
 from erd_ros.pose import Pose3D
 from erd_ros.runtime.smoothing import Array, OneEuro, SmoothingConfig
+from erd_ros.runtime.uncertainty import covariances
 from erd_ros.skeleton import Skeleton
 
 # A predicted person slows down with this time constant: nobody walks on in a straight line for
@@ -42,6 +43,7 @@ class People:
     joints       (N, J, 3), absolute; NaN for a person whose place is not known
     root         (N, 3), NaN likewise
     covariance   (N, 3, 3) of root, square metres; NaN where the model does not estimate it
+    of_joints    (N, J, 3, 3) covariances of joints likewise; NaN where they were not measured
     velocity     (N, 3) of root; NaN for a person whose place is not known
     confidence   (N, J) 0..1 of the keypoint behind each joint; 0 = not seen
     residual_px  (N,) root mean square reprojection error, pixels; NaN = not known
@@ -57,6 +59,7 @@ class People:
     joints: Array
     root: Array
     covariance: Array
+    of_joints: Array
     velocity: Array
     confidence: Array
     residual_px: Array
@@ -74,6 +77,9 @@ class People:
         return np.asarray(np.isfinite(self.root).all(-1))
 
 
+_UNKNOWN_WHEN_ENDED = (
+    "joints", "root", "covariance", "of_joints", "velocity", "residual_px", "size",
+)  # fmt: skip
 _ARRAYS = tuple(row.name for row in fields(People) if row.name not in ("skeleton", "ids"))
 
 
@@ -83,16 +89,15 @@ def people_from_poses(poses: Pose3D, ids: Sequence[str], cues: Sequence[int] = (
     ids, cues  one per person, see ``People``; no cues: none were used
     """
     persons = len(poses)
-    sigma = np.full(persons, np.nan) if poses.sigma is None else poses.sigma.astype(np.float64)
     root = poses.root_in_camera.astype(np.float64)
-    direction, _ = _polar(root)
+    covariance, of_joints = _covariances(poses, root)
     return People(
         skeleton=poses.skeleton,
         ids=list(ids),
         joints=poses.joints_in_camera.astype(np.float64),
         root=root,
-        # Along the ray is all that the model says of it.
-        covariance=(sigma**2)[:, None, None] * direction[:, :, None] * direction[:, None, :],
+        covariance=covariance,
+        of_joints=of_joints,
         velocity=np.full((persons, 3), np.nan),
         confidence=poses.confidence.astype(np.float64),
         residual_px=poses.residual_px.astype(np.float64),
@@ -103,6 +108,19 @@ def people_from_poses(poses: Pose3D, ids: Sequence[str], cues: Sequence[int] = (
         unseen_s=np.zeros(persons),
         ended=np.zeros(persons, np.bool_),
     )
+
+
+def _covariances(poses: Pose3D, root: Array) -> tuple[Array, Array]:
+    """Of roots (N, 3, 3) and of joints (N, J, 3, 3), in the camera."""
+    persons, joints = len(poses), len(poses.skeleton)
+    direction, _ = _polar(root)
+    if poses.deviations is not None:
+        of_joints = covariances(direction[:, None], poses.deviations.astype(np.float64))
+        return of_joints[:, 0], of_joints
+    # Along the ray is all that the model says of the root.
+    sigma = np.full(persons, np.nan) if poses.sigma is None else poses.sigma.astype(np.float64)
+    deviations = np.stack([np.where(np.isnan(sigma), np.nan, 0), sigma], -1)
+    return covariances(direction, deviations), np.full((persons, joints, 3, 3), np.nan)
 
 
 def moved(people: People, rotation: Array, translation: Array) -> People:
@@ -116,6 +134,7 @@ def moved(people: People, rotation: Array, translation: Array) -> People:
         root=people.root @ rotation.T + translation,
         velocity=people.velocity @ rotation.T,
         covariance=rotation @ people.covariance @ rotation.T,
+        of_joints=rotation @ people.of_joints @ rotation.T,
     )
 
 
@@ -220,12 +239,14 @@ class _Person:
         """Moved on with the velocity that it had, more slowly from moment to moment."""
         last = self.smoothed(origin)
         step = last.velocity * _SLOWING_S * (1 - math.exp(-unseen_s / _SLOWING_S))
+        spread = (_UNKNOWN_VELOCITY * unseen_s) ** 2 * np.eye(3)
         return replace(
             last,
             root=last.root + step,
             joints=last.joints + step,
             velocity=last.velocity * math.exp(-unseen_s / _SLOWING_S),
-            covariance=last.covariance + (_UNKNOWN_VELOCITY * unseen_s) ** 2 * np.eye(3),
+            covariance=last.covariance + spread,
+            of_joints=last.of_joints + spread,
             confidence=np.zeros_like(last.confidence),
             residual_px=np.full(1, np.nan),
             unseen_s=np.full(1, unseen_s),
@@ -234,8 +255,7 @@ class _Person:
 
 def _ended(said: People, unseen_s: float) -> People:
     unknown: dict[str, Any] = {
-        name: np.full_like(getattr(said, name), np.nan)
-        for name in ("joints", "root", "covariance", "velocity", "residual_px", "size")
+        name: np.full_like(getattr(said, name), np.nan) for name in _UNKNOWN_WHEN_ENDED
     }
     return replace(
         said,
