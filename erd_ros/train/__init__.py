@@ -45,8 +45,7 @@ def train(
                TensorBoard's scalars
     resume     go on from the last checkpoint; the result is that of an unbroken run, bit by bit
     lifter     checkpoint whose lifter is taken as it is: only regressors are trained
-    further    that lifter is trained on for the lifter's steps, before the regressors; the best of
-               these is taken, whatever it was before
+    further    that lifter is trained on for the lifter's steps, before the regressors
     processes  that train together, each calling this; one on the CPU where not given
     Raises InputError for data or configuration that cannot be used and for a full disk.
     """
@@ -64,8 +63,7 @@ def train(
         state = started(config, out, simulation, processes, lifter, further)
     processes.wait()  # all have read the last checkpoint before the first writes another
     record = _record(config, data, out, state, mocap, processes) if processes.is_first else None
-    # A lifter that is trained on has another goal than before, or other data: what it was does not
-    # count as a result.
+    # Trained on, with another goal or other data, a lifter is not held against what it was.
     if record and lifter and not further and not resume:
         record.begin(state)
     while state.stage <= config.last_stage:
