@@ -42,13 +42,13 @@ def tiny(tmp_path):
 
 
 def test_work_is_that_of_the_matrices():
-    """The lifter and the three regressors of the file that ships, counted by hand."""
+    """The lifter and the two regressors of the file that ships, counted by hand."""
     pairs_of_joints = 6 * 9 + 3 * 17 + 8 * 11  # legs, trunk, head and arms
     of_lifter = (17 * 3 + 3) * 1020 + 4 * pairs_of_joints * 60**2 + 1020 * 51
     of_regressor = 36 * 256 + 2 * 256**2 + 256 * 51
-    matrices = of_lifter + 3 * of_regressor
+    matrices = of_lifter + 2 * of_regressor
     work = work_of(DEFAULT_MODEL)
-    # And the three powers of each of the four sizes.
+    # And the three powers of each of the three sizes.
     assert 0 <= work.weights_bytes - 4 * matrices < 1000
     assert work.operations == work.weights_bytes // 2
 
