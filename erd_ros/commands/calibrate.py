@@ -3,20 +3,14 @@
 import argparse
 from pathlib import Path
 
-from erd_ros.commands.train import add_data
+from erd_ros.commands.train import add_data, add_sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("model", metavar="MODEL.onnx", type=Path, help="file of `erd export`")
     add_data(parser)
-    parser.add_argument(
-        "--sources",
-        metavar="NAME",
-        nargs="+",
-        default=["cmu", "accad", "uiprmd"],
-        help="files of DIR, without .npz (default: %(default)s)",
-    )
+    add_sources(parser)
     parser.add_argument(
         "--split",
         choices=("train", "val"),

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from erd_ros.commands.train import add_data
+from erd_ros.commands.train import add_data, add_sources
 from erd_ros.errors import InputError
 
 PROTOCOLS = ("studio", "robot", "cues", "backends")
@@ -36,13 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other models to show beside it, with --protocol robot; with --protocol backends "
         "the same model in another precision, or its checkpoint for PyTorch",
     )
-    parser.add_argument(
-        "--sources",
-        metavar="NAME",
-        nargs="+",
-        default=["cmu", "accad", "uiprmd"],
-        help="files of DIR, without .npz (default: %(default)s)",
-    )
+    add_sources(parser)
     parser.add_argument(
         "--by",
         choices=("action", "joint", "both"),

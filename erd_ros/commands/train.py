@@ -62,6 +62,17 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """The option for the sources of motion capture, for every command that scores a model file."""
+    parser.add_argument(
+        "--sources",
+        metavar="NAME",
+        nargs="+",
+        default=["cmu", "accad", "uiprmd"],
+        help="files of DIR, without .npz (default: %(default)s)",
+    )
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError for a configuration, data or disk that cannot be used."""
     set_threads(arguments.threads)
