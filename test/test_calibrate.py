@@ -10,19 +10,17 @@ from untrained import write_models
 
 pytest.importorskip("torch", reason="PyTorch is not installed: nothing is measured here")
 
-from erd_ros.artifact import Artifact
 from erd_ros.cli import main
 from erd_ros.errors import ArtifactError
 from erd_ros.evaluate.coverage import coverage
 from erd_ros.evaluate.deviations import with_deviations
-from erd_ros.evaluate.robot_protocol import robot_scene
+from erd_ros.evaluate.robot_protocol import evaluate_robot, robot_scene
 from erd_ros.evaluate.steps import load_steps
 from erd_ros.mocap import read_mocap
 from erd_ros.runtime import load
 from erd_ros.runtime.estimator import Estimator
 from erd_ros.runtime.people import PeopleFilter, moved, people_from_poses
 from erd_ros.runtime.uncertainty import covariances, joint_deviations
-from erd_ros.skeleton import H36M17
 
 SOURCES = ["cmu", "accad"]
 TABLE = (((0.01, 0.0), (0.02, 0.0)),) + (((0.03, 0.04), (0.05, 0.12)),) * 16
@@ -44,28 +42,19 @@ def model_file(exported, tmp_path):
     return shutil.copy(exported, tmp_path / "model.onnx")
 
 
-class Erring:
-    """A model whose joints are the truth and errors of just the table's size."""
-
-    def __init__(self, scene):
-        self.scene = scene
-        self.info = Artifact("erring", H36M17, 0, deviations=TABLE)
-
-    def size_and_sigma(self, rays, confidence):
-        return np.full(len(rays), 1.6), np.full(len(rays), 0.2)
-
-    def __call__(self, rays, confidence):
-        scene, generator = self.scene, np.random.default_rng(0)
-        direction = scene.root / np.linalg.norm(scene.root, axis=-1, keepdims=True)
-        seen = confidence > 0
-        deviations = joint_deviations(TABLE, seen, *self.size_and_sigma(rays, confidence))
-        relative = np.sqrt(deviations[..., 1:] ** 2 - 0.2**2)
-        drawn = generator.standard_normal((*seen.shape, 3)) * deviations[..., :1]
-        across = drawn - (drawn * direction[:, None]).sum(-1, keepdims=True) * direction[:, None]
-        along = relative * generator.standard_normal((*seen.shape, 1))
-        away = 0.2 * generator.standard_normal((len(rays), 1))
-        joints = scene.joints + across + along * direction[:, None]
-        return [(joints, scene.root + away * direction)]
+def erring(scene, size, sigma):
+    """Joints and roots that are the truth and errors of just the table's size."""
+    generator = np.random.default_rng(0)
+    direction = scene.root / np.linalg.norm(scene.root, axis=-1, keepdims=True)
+    seen = scene.confidence > 0
+    deviations = joint_deviations(np.float32(TABLE), seen, size, sigma)
+    relative = np.sqrt(deviations[..., 1:] ** 2 - sigma[:, None, None] ** 2)
+    drawn = generator.standard_normal((*seen.shape, 3)) * deviations[..., :1]
+    across = drawn - (drawn * direction[:, None]).sum(-1, keepdims=True) * direction[:, None]
+    along = relative * generator.standard_normal((*seen.shape, 1))
+    away = sigma[:, None] * generator.standard_normal((len(seen), 1))
+    joints = scene.joints + across + along * direction[:, None]
+    return joints, scene.root + away * direction
 
 
 def calibrate(model, data, *more):
@@ -80,7 +69,7 @@ def test_a_table_of_seen_and_inferred_joints_becomes_metres():
     seen = np.ones((2, 17), bool)
     seen[1, 3] = False
     size, sigma = np.float32([1.6, 1.5]), np.float32([0.3, 0.5])
-    deviations = joint_deviations(TABLE, seen, size, sigma)
+    deviations = joint_deviations(np.float32(TABLE), seen, size, sigma)
     assert deviations.shape == (2, 17, 2)
     assert deviations.dtype == np.float32
     np.testing.assert_allclose(deviations[:, 0], [[0.016, 0.3], [0.015, 0.5]], rtol=1e-6)
@@ -99,7 +88,7 @@ def test_a_covariance_has_the_ray_for_an_axis():
 def test_what_is_measured_covers_errors_of_others_too(model_file, data, capsys):
     before = model_file.read_bytes()
     plain = load_steps(model_file)
-    assert coverage(plain, scene_of(data, "test")) == {}
+    assert evaluate_robot({"it": model_file}, data, SOURCES, "test", 0)["coverage"] == {}
     assert calibrate(model_file, data) == 0
     assert "across the ray joints err by at most" in capsys.readouterr().out
     assert model_file.read_bytes() != before
@@ -109,12 +98,14 @@ def test_what_is_measured_covers_errors_of_others_too(model_file, data, capsys):
     rays, confidence = (getattr(scene_of(data, "test"), n)[:50] for n in ("rays", "confidence"))
     for one, other in zip(plain(rays, confidence), model(rays, confidence), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
-    assert set(coverage(model, scene_of(data, "val"))) == {"seen", "inferred"}
+    figures = evaluate_robot({"it": model_file}, data, SOURCES, "val", 0)
+    assert set(figures["coverage"]["it"]) == {"seen", "inferred"}
 
 
 def test_errors_as_large_as_said_are_covered_as_a_gaussian_is(data):
     scene = scene_of(data, "test")
-    for figures in coverage(Erring(scene), scene).values():
+    said = np.full(len(scene.root), 1.6), np.full(len(scene.root), 0.2)
+    for figures in coverage(TABLE, erring(scene, *said), said, scene).values():
         assert figures["joints"] > 1000
         assert figures["within_sigma_percent"] == pytest.approx(68.3, abs=2.5)
         assert figures["within_two_sigma_percent"] == pytest.approx(95.4, abs=1.5)

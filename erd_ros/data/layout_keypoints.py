@@ -89,7 +89,7 @@ def detect_in_layouts(
     """
     points = _found(points_in_camera)
     exact = points[..., :2] / points[..., 2:]
-    confidence = _confidence(exact, config, generator)
+    confidence = _confidence((len(exact), len(_FOUND)), config, generator)
     rays = exact + _errors(exact, confidence, config, generator)
     in_image = (rays.abs() < half_image[:, None]).all(-1)
     kept = in_image & ~_hidden(len(points), config, generator)
@@ -133,17 +133,15 @@ def _built(weights: Tensor, found: Tensor) -> Tensor:
     return (weights > 0).any(-1) & ~lacking
 
 
-def _confidence(exact: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
-    drawn = _uniform((len(exact), len(_FOUND)), generator)
-    return 1 - (1 - config.lowest_confidence) * drawn**2
+def _confidence(shape: tuple[int, ...], config: LayoutConfig, generator: Generator) -> Tensor:
+    return 1 - (1 - config.lowest_confidence) * _uniform(shape, generator) ** 2
 
 
 def _overconfident(confidence: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
     """Confidence (B, J) that in some samples is one number for all joints."""
     persons = len(confidence)
     chosen = _chosen(persons, config.overconfident_share, generator)[:, None]
-    drawn = _uniform((persons, 1), generator)
-    return torch.where(chosen, 1 - (1 - config.lowest_confidence) * drawn**2, confidence)
+    return torch.where(chosen, _confidence((persons, 1), config, generator), confidence)
 
 
 def _errors(

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from erd_ros.artifact import Deviations
 from erd_ros.evaluate.scenes import Scene
-from erd_ros.evaluate.steps import StepModel
 from erd_ros.runtime.uncertainty import covariances, joint_deviations
 
 Array = NDArray[np.float64]
@@ -13,18 +13,20 @@ Array = NDArray[np.float64]
 _WITHIN = {"within_sigma_percent": 3.527, "within_two_sigma_percent": 8.025}
 
 
-def coverage(model: StepModel, scene: Scene) -> dict[str, dict[str, float]]:
+def coverage(
+    table: Deviations, step: tuple[Array, Array], said: tuple[Array, Array], scene: Scene
+) -> dict[str, dict[str, float]]:
     """How many joints lie within their covariance, percent; honest: 68.3 and 95.4.
 
-    For joints seen and inferred, with their number and the mean deviation of one axis; empty for a
-    model whose deviations were not measured.
+    table  of the model file, see ``Artifact.deviations``
+    step   joints (F, J, 3) relative to the root, root (F, 3), metres
+    said   sizes (F,) and deviations of the distance, metres
+
+    For joints seen and inferred, with their number and the mean deviation of one axis.
     """
-    size, sigma = model.size_and_sigma(scene.rays, scene.confidence)
-    if size is None or sigma is None or not model.info.deviations:
-        return {}
-    joints, root = model(scene.rays, scene.confidence)[-1]
+    joints, root = step
     seen = scene.confidence > 0
-    deviations = joint_deviations(model.info.deviations, seen, size, sigma).astype(np.float64)
+    deviations = joint_deviations(np.array(table, np.float32), seen, *said).astype(np.float64)
     covariance = covariances(directions(root)[:, None], deviations)
     errors = joints + root[:, None] - scene.joints - scene.root[:, None]
     solved = np.linalg.solve(covariance, errors[..., None])[..., 0]

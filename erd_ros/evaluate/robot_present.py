@@ -71,7 +71,7 @@ def _tables(figures: Mapping[str, Any]) -> Iterator[Table]:
         for condition in _SIGMA_BY:
             labels |= {f"{condition}: {one}": of for one, of in conditions[condition].items()}
         yield _by(f"{examined}, sigma of the distance", labels, _SIGMA_COLUMNS)
-    if figures["coverage"].get(examined):
+    if examined in figures["coverage"]:
         covered = [
             (what, list(one.values())) for what, one in figures["coverage"][examined].items()
         ]

@@ -122,10 +122,13 @@ def evaluate_robot(
     mean = mean_pose(read_mocap(data, sources, "train"), seed)
     scene = examined.scene
     summaries = {MEAN_POSE: _summary([_of_mean_pose(mean, scene)], (None, None), examined, sources)}
+    covered = {}
     for name, model in loaded.items():
         steps = model(scene.rays, scene.confidence)
-        said = model.size_and_sigma(scene.rays, scene.confidence)
+        size, sigma = said = model.size_and_sigma(scene.rays, scene.confidence)
         summaries[name] = _summary(steps, said, examined, sources)
+        if model.info.deviations and size is not None and sigma is not None:
+            covered[name] = coverage(model.info.deviations, steps[-1], (size, sigma), scene)
     files = {
         name: {"file": str(models[name]), "sha256": one.sha256} for name, one in loaded.items()
     }
@@ -139,7 +142,7 @@ def evaluate_robot(
             name: {what: cost(model, loss) for what, loss in examined.losses.items()}
             for name, model in loaded.items()
         },
-        "coverage": {name: coverage(model, scene) for name, model in loaded.items()},
+        "coverage": covered,
         "models": summaries,
     }
 

@@ -47,6 +47,7 @@ class Estimator:
     def __init__(self, backend: Backend, config: EstimatorConfig | None = None) -> None:
         self.backend = backend
         self.config = config or EstimatorConfig()
+        self._table = np.array(backend.info.deviations, np.float32)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -97,10 +98,9 @@ class Estimator:
     def _deviations(
         self, seen: Mask, size: FloatArray | None, sigma: FloatArray | None
     ) -> FloatArray | None:
-        table = self.backend.info.deviations
-        if not table or size is None or sigma is None:
+        if not self._table.size or size is None or sigma is None:
             return None
-        return joint_deviations(table, seen, size[:, 0], sigma)
+        return joint_deviations(self._table, seen, size[:, 0], sigma)
 
     def _usable_columns(self, source: Skeleton) -> Mask:
         """Which of the detector's keypoints the model's joints are built from."""

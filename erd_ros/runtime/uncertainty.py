@@ -3,14 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from erd_ros.artifact import Deviations
 from erd_ros.pose import FloatArray
 
 Array = NDArray[np.float64]
 
 
 def joint_deviations(
-    table: Deviations,
+    table: FloatArray,
     seen: NDArray[np.bool_],
     size: FloatArray | Array,
     sigma: FloatArray | Array,
@@ -21,7 +20,7 @@ def joint_deviations(
     seen         (N, J) whether a keypoint stands behind the joint
     size, sigma  (N,) of the persons, metres; sigma is the root's deviation along the ray
     """
-    of_seen, of_inferred = np.swapaxes(np.asarray(table, np.float32), 0, 1)
+    of_seen, of_inferred = np.swapaxes(table, 0, 1)
     relative = np.where(seen[..., None], of_seen, of_inferred) * size[:, None, None]
     # A joint is as far off as the root, and as wrong relative to it, each by itself.
     along = np.hypot(relative[..., 1], sigma[:, None])
