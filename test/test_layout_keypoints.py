@@ -63,6 +63,26 @@ def test_an_overconfident_detector_says_one_number_of_all_and_errs_as_ever(views
     assert 0.3 <= lowest[same].min() < 0.4 < 0.9 < lowest[same].max() <= 1
 
 
+def test_detectors_may_mean_other_places_along_the_bones(views):
+    options = exactly(layouts=("h36m17",), least_seen=2)
+    exact, _ = detected(views, **options)
+    rays, _ = detected(views, **options, definition_share=0.5)
+    still = [H36M17.index(name) for name in ("pelvis", "spine", "thorax")]
+    torch.testing.assert_close(rays[:, still], exact[:, still])
+    moved = (rays - exact).abs().amax((1, 2)) > 1e-6
+    assert moved.float().mean() == pytest.approx(0.5, abs=0.05)
+    # On the line from the parent through the joint, and as far on the left as on the right.
+    pelvis, *hips = (H36M17.index(name) for name in ("pelvis", "left_hip", "right_hip"))
+    left, right = ((rays - rays[:, [pelvis]])[moved, hip] for hip in hips)
+    bone, _ = ((exact - exact[:, [pelvis]])[moved, hip] for hip in hips)
+    across = bone[:, 0] * left[:, 1] - bone[:, 1] * left[:, 0]
+    torch.testing.assert_close(across, torch.zeros_like(across), atol=1e-5, rtol=0)
+    wide = (left.norm(dim=-1) + right.norm(dim=-1)) / (
+        exact[moved][:, hips[0]] - exact[moved][:, hips[1]]
+    ).norm(dim=-1)
+    assert wide.std() == pytest.approx(0.12, abs=0.03)
+
+
 def test_errors_grow_with_the_person_and_with_doubt(views):
     exact, _ = detected(views, **exactly(layouts=("h36m17",)))
     noisy = {"layouts": ("h36m17",), "exact_share": 0.0, "error_level": (1.0, 1.0)}

@@ -15,6 +15,7 @@ from erd_ros.errors import InputError
 from erd_ros.mocap import read_human36m_cameras, read_mocap
 from erd_ros.models import sizing
 from erd_ros.models.known import Known, Prior, no_cues
+from erd_ros.models.posed import Keypoints, Posed
 from erd_ros.models.size import SizeAndDepthSolver
 from erd_ros.models.sizing import Sizing, size_of
 from erd_ros.models.view import look_at_person
@@ -80,7 +81,7 @@ def solved(standing, **cues):
     for name, value in cues.items():
         rows[:, COLUMN[name]] = torch.as_tensor(value)
     prior = Prior(torch.full((PERSONS,), 0.5), torch.full((PERSONS,), -2.0))
-    known, module = Known.of(view, prior, rows), Sizing(H36M17)
+    known, module = Known.of(Keypoints.of(view), prior, rows), Sizing(H36M17)
     # Feet are weighed by the last solution: as in a model, a step comes after a step.
     sized = module(known, pose, module(known, pose).solved)
     return sized, view.to_camera(sized.root[:, None])[:, 0]
@@ -210,6 +211,43 @@ def test_feet_that_were_not_seen_do_not_count(standing):
     given, _ = solved((view, pose, size, root), **ground(0.001))
     alone, _ = solved((view, pose, size, root))
     torch.testing.assert_close(given.size, alone.size)
+
+
+@torch.no_grad()
+def test_keypoints_that_fit_all_count_in_full(standing):
+    view, pose, *_ = standing
+    agreeing = Keypoints.of(view).agreeing(pose)
+    torch.testing.assert_close(agreeing.view.confidence, view.confidence)
+    torch.testing.assert_close(agreeing.of_depth, Keypoints.of(view).of_depth)
+
+
+@torch.no_grad()
+def test_a_keypoint_on_somebody_else_hardly_moves_the_person(standing):
+    view, pose, size, root = standing
+    joints = view.to_camera(pose)
+    points = size[:, None, None] * joints + root[:, None]
+    rays = points[..., :2] / points[..., 2:]
+    wrist = H36M17.index("left_wrist")
+    rays[:, wrist, 0] += view.scale
+    view = look_at_person(rays, torch.ones(PERSONS, 17))
+    pose = view.from_camera(joints)
+    truth = view.from_camera(root[:, None])[:, 0, 2] / size
+    keypoints = Keypoints.of(view)
+    agreeing = keypoints.agreeing(pose)
+    assert (agreeing.view.share[:, 0, wrist] < 0.1 * view.share[:, 0, wrist]).all()
+    plain, robust = (
+        (Posed.of(one, pose).ratio[:, 0, 0] / truth - 1).abs().mean()
+        for one in (keypoints, agreeing)
+    )
+    assert robust < 0.2 * plain
+
+
+@torch.no_grad()
+def test_where_no_keypoint_fits_there_is_a_root_all_the_same(standing):
+    view, pose, *_ = standing
+    agreeing = Keypoints.of(view).agreeing(100 * pose.flip(0))
+    torch.testing.assert_close(agreeing.view.share.sum(-1), torch.ones(PERSONS, 1))
+    assert Posed.of(agreeing, pose).ratio.isfinite().all()
 
 
 def test_cues_err_as_their_variances_say(tmp_path):

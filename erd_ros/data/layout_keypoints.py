@@ -26,6 +26,18 @@ _EAR_ASIDE = 0.075  # metres, half a head's breadth
 _DEVIATION = (0.036, 0.051, 0.065)
 _OUTLIER_SHARE = (0.03, 0.06, 0.09)
 _OUTLIER_HALF_RANGE = 0.48
+# How far along its bone a detector may mean another place than motion capture does, a deviation,
+# of the bone: on real video MediaPipe has the hips 9 % wider, the nose 17 to 27 % off the neck.
+_OTHER_PLACE = {
+    "hip": 0.12,
+    "shoulder": 0.08,
+    "elbow": 0.03,
+    "wrist": 0.08,
+    "knee": 0.03,
+    "ankle": 0.04,
+    "nose": 0.15,
+    "top": 0.1,
+}
 _GROUP_OF_PART = {"elbow": 1, "knee": 1, "wrist": 2, "ankle": 2}
 _GROUP = [_GROUP_OF_PART.get(name.rpartition("_")[2], 0) for name in _FOUND]
 
@@ -40,6 +52,8 @@ class LayoutConfig:
     lowest_confidence  of a keypoint that was found; the lower, the larger its error
     overconfident_share  samples of detectors whose confidence says nothing: one number for all
                        that was found, while errors are as large and as wild as ever
+    definition_share   samples of detectors that mean other places by the joints' names than motion
+                       capture does, nearer or farther along the bone, left as right
     scattered_share    samples that lose single joints, and up to which probability each
     scattered
     part_share         samples that lose a part of the body: a side, the legs, an arm, the head
@@ -51,6 +65,7 @@ class LayoutConfig:
     error_level: tuple[float, float] = (0.3, 1.5)
     lowest_confidence: float = 0.3
     overconfident_share: float = 0.0
+    definition_share: float = 0.0
     scattered_share: float = 0.25
     scattered: float = 0.5
     part_share: float = 0.3
@@ -68,6 +83,7 @@ class LayoutConfig:
         shares = (
             "exact_share",
             "overconfident_share",
+            "definition_share",
             "scattered_share",
             "scattered",
             "part_share",
@@ -87,6 +103,8 @@ def detect_in_layouts(
     points_in_camera  (B, J, 3) metres, z > 0
     half_image        (B, 2) half width and height of the image in normalised image coordinates
     """
+    if config.definition_share:
+        points_in_camera = _otherwise_defined(points_in_camera, config, generator)
     points = _found(points_in_camera)
     exact = points[..., :2] / points[..., 2:]
     confidence = _confidence((len(exact), len(_FOUND)), config, generator)
@@ -101,6 +119,19 @@ def detect_in_layouts(
     if config.overconfident_share:
         worst = _overconfident(worst, config, generator)
     return weights @ rays, torch.where(seen, worst, torch.zeros_like(worst))
+
+
+def _otherwise_defined(points: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
+    """Joints (B, J, 3), of some samples moved along the bones that lead to them."""
+    persons = len(points)
+    deviation = torch.tensor(
+        [_OTHER_PLACE.get(name.rpartition("_")[2], 0.0) for name in H36M17.joint_names]
+    )
+    one_of_both = [min(joint, mirrored) for joint, mirrored in enumerate(H36M17.flip)]
+    moved = torch.randn((persons, len(H36M17)), generator=generator)[:, one_of_both] * deviation
+    moved = torch.where(_chosen(persons, config.definition_share, generator)[:, None], moved, 0.0)
+    bones = points - points[:, [max(parent, 0) for parent in H36M17.parents]]
+    return points + moved[..., None] * bones
 
 
 def _found(points: Tensor) -> Tensor:

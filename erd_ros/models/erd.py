@@ -18,6 +18,7 @@ from erd_ros.models.inputs import Inputs
 from erd_ros.models.known import Known, Prior, no_cues
 from erd_ros.models.lifters import LIFTERS
 from erd_ros.models.linear import LifterShape, ResidualRegressor
+from erd_ros.models.posed import Keypoints
 from erd_ros.models.size import SizeAndDepth
 from erd_ros.models.sizing import Sized, Sizing, size_of
 from erd_ros.models.view import View
@@ -205,7 +206,8 @@ class ErdModel(nn.Module):
         pose = lifted.joints
         if self.sizings:
             cues = no_cues(pose.shape[0], pose) if cues is None else cues
-            known = Known.of(view, lifted.prior, cues)
+            keypoints = Keypoints.of(view).agreeing(pose)
+            known = Known.of(keypoints, lifted.prior, cues)
             estimate = self._sized(0, known, pose)
         else:
             estimate = self._metric(view, lifted, pose, given)

@@ -1,8 +1,4 @@
-"""What stays the same from step to step: keypoints, the lifter's guess of the size, and the cues.
-
-Everything stands as (N, rows, columns), joints in columns: a runtime goes through all joints at a
-stretch, and what is neither reshaped nor transposed costs nothing.
-"""
+"""What stays the same from step to step: keypoints, the lifter's guess of the size, the cues."""
 
 from dataclasses import dataclass
 
@@ -10,7 +6,7 @@ import torch
 from torch import Tensor
 
 from erd_ros.cues import ANKLE_HEIGHT, CUES
-from erd_ros.models.view import View
+from erd_ros.models.posed import Keypoints
 
 _COLUMN = {name: index for index, name in enumerate(CUES)}
 _UP = slice(_COLUMN["up_x"], _COLUMN["up_z"] + 1)
@@ -100,51 +96,26 @@ class Told:
 class Known:
     """Of N persons, in the view.
 
-    around    (N, 2, J) rays about their mean
-    lever     (N, 2, J) what a pose's ``right`` times this sums to is the ratio of depth to size
-    of_depth  (N, 3, 1) where the root is at depth 1, but for what the pose adds
     up, axis  (N, 3, 1) away from the ground, and along the camera's axis
     rows      (N, 2, 6) coefficients of the depth, and constants, of the solver's rows: size, the
               depth itself, keypoints, cue of the depth, both ankles
     """
 
-    view: View
+    keypoints: Keypoints
     told: Told
-    rays: Tensor
-    around: Tensor
-    lever: Tensor
-    of_depth: Tensor
     up: Tensor
     axis: Tensor
     rows: Tensor
-    zero: Tensor
-    one: Tensor
 
     @classmethod
-    def of(cls, view: View, prior: Prior, cues: Tensor) -> "Known":
+    def of(cls, keypoints: Keypoints, prior: Prior, cues: Tensor) -> "Known":
         """Of cues (N, C) in the camera frame."""
-        told, rotation = Told.of(prior, cues), view.rotation_camera_to_view
-        # From an input, so that all steps of an exported graph share them.
-        column = view.confidence[:, None, :1]
-        zero, one = torch.zeros_like(column), torch.ones_like(column)
-        rays, centre, scale = view.rays.mT, view.centre[..., None], view.scale[:, None, None]
-        around = rays - centre
-        axis, up, of_depth = rotation[..., 2:], rotation @ told.up, torch.cat([centre, one], 1)
-        along, slope = axis.mT @ of_depth, up.mT @ of_depth
+        told, rotation = Told.of(prior, cues), keypoints.view.rotation_camera_to_view
+        zero, one = keypoints.zero, keypoints.one
+        axis, up = rotation[..., 2:], rotation @ told.up
+        along, slope = axis.mT @ keypoints.of_depth, up.mT @ keypoints.of_depth
         rows = [
             torch.cat([zero, one, -one, along, slope, slope], -1),
             torch.cat([-told.size, zero, zero, -told.depth, told.ground, told.ground], -1),
         ]
-        return cls(
-            view,
-            told,
-            rays,
-            around,
-            around * view.share / -(scale * scale),
-            of_depth,
-            up,
-            axis,
-            torch.cat(rows, 1),
-            zero,
-            one,
-        )
+        return cls(keypoints, told, up, axis, torch.cat(rows, 1))

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from erd_ros.cues import LEG, SPINE
-from erd_ros.models.known import Known
+from erd_ros.models.known import Known, Told
+from erd_ros.models.posed import Posed
 from erd_ros.models.size import SizeAndDepth, SizeAndDepthSolver
 from erd_ros.skeleton import Skeleton
 
 _FEET = 4  # the first of their rows
 _LOG_DEVIATION = (-5.0, 0.0)
-_SMALLEST_RATIO = 0.1  # of depth to size: nearer nobody is seen as a person
 _SMALLEST = 0.1  # size and depth of anybody, metres
 # What the depth's deviation is measured against: most of a person, well seen.
 _ALL_JOINTS, _WHOLE_REACH, _USUAL_MISFIT = 12.0, 0.3, 0.05
@@ -38,39 +38,6 @@ def size_of(joints: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Posed:
-    """A pose against the keypoints, in sizes; ``geometry.root.solve_root`` has the derivation.
-
-    pose     (N, 3, J); ``depth`` (N, 1, J) its third row
-    aside    (N, 2, J) the right sides of the joints' rows about their mean
-    of_size  (N, 3, 1) where the root is at size 1, but for what the depth adds
-    ratio    (N, 1, 1) of depth to size that the keypoints give
-    """
-
-    known: Known
-    pose: Tensor
-    depth: Tensor
-    aside: Tensor
-    of_size: Tensor
-    ratio: Tensor
-
-    @classmethod
-    def of(cls, known: Known, pose: Tensor) -> "Posed":
-        """Of poses (N, J, 3) in the view."""
-        pose = pose.mT
-        across, depth = torch.split(pose, [2, 1], 1)
-        right = known.rays * depth - across
-        offset = right @ known.view.share.mT
-        ratio = (known.lever * right).sum((1, 2), keepdim=True).clamp(min=_SMALLEST_RATIO)
-        return cls(known, pose, depth, right - offset, torch.cat([offset, known.zero], 1), ratio)
-
-    def residual(self, ratio: Tensor) -> Tensor:
-        """Rays (N, 2, J) less the projections of the person at a ratio (N, 1, 1)."""
-        depth = (self.depth + ratio).clamp(min=_SMALLEST_RATIO)
-        return (self.aside + self.known.around * ratio) / depth
-
-
-@dataclass(frozen=True, eq=False)
 class Sized:
     """A person in metres, in the view, and how sure that is."""
 
@@ -88,7 +55,7 @@ class Sized:
     def root(self) -> Tensor:
         """(N, 3)."""
         size, depth = self.solved.solution[:, :1], self.solved.solution[:, 1:2]
-        return (size * self.posed.of_size + depth * self.posed.known.of_depth).squeeze(-1)
+        return (size * self.posed.of_size + depth * self.posed.keypoints.of_depth).squeeze(-1)
 
     @property
     def size(self) -> Tensor:
@@ -150,15 +117,16 @@ class Sizing(nn.Module):
 
     def forward(self, known: Known, pose: Tensor, before: SizeAndDepth | None = None) -> Sized:
         """Poses (N, J, 3) in sizes, in the view; ``before`` is the last solution."""
-        posed = Posed.of(known, pose)
-        rows = self._rows(posed)
-        told, zero, keypoints = known.told, known.zero, self._of_keypoints(posed)
+        posed = Posed.of(known.keypoints, pose)
+        rows = self._rows(known, posed)
+        told, zero = known.told, known.keypoints.zero
+        keypoints = self._of_keypoints(posed, told.guess)
         always = torch.cat([told.of_size, zero, keypoints, told.of_depth], 1)
         if before is None:
             before = SizeAndDepthSolver(rows).solve(torch.cat([always, zero, zero], 1))
         # Feet that stand too high for the ground count less, anew at every step.
         excess = before.excess(rows[..., _FEET:])
-        of_tilt, variance = self._of_heights(posed, before)
+        of_tilt, variance = self._of_heights(told, posed.ratio * before.solution[:, :1])
         feet = self._standing(known) * _near(excess, variance, before)
         turned = _turned(known, rows, excess * (of_tilt / variance), before)
         solver = SizeAndDepthSolver(turned)
@@ -166,21 +134,21 @@ class Sizing(nn.Module):
         own = torch.cat([zero, zero, keypoints, told.of_depth, feet], 1)
         return Sized(solved, posed, solver, own)
 
-    def _rows(self, posed: Posed) -> Tensor:
+    def _rows(self, known: Known, posed: Posed) -> Tensor:
         """Rows (N, 3, 6) in the order of ``Known.rows``.
 
         The second has no information: it asks for the variance of the depth. The first does for
         that of the size.
         """
-        known = posed.known
+        keypoints = known.keypoints
         ankles = posed.pose.index_select(2, self.ankles) + posed.of_size
         across, heights = known.axis.mT @ posed.of_size, known.up.mT @ ankles
-        of_size = torch.cat([known.one, known.zero, posed.ratio, across, heights], -1)
+        of_size = torch.cat([keypoints.one, keypoints.zero, posed.ratio, across, heights], -1)
         return torch.cat([of_size, known.rows], 1)
 
-    def _of_keypoints(self, posed: Posed) -> Tensor:
+    def _of_keypoints(self, posed: Posed, guess: Tensor) -> Tensor:
         """Information (N, 1, 1), 1/m^2, of the depth that keypoints give a person of the guess."""
-        view = posed.known.view
+        view = posed.keypoints.view
         share = view.share.mT
         centred = posed.pose - posed.pose @ share
         misfit = posed.residual(posed.ratio) / view.scale[:, None, None]
@@ -190,21 +158,20 @@ class Sizing(nn.Module):
         # Bounded before the logarithm: a perfect fit would have an infinite slope.
         logs = squares.clamp(min=_FEWEST**2).log()
         relative = self.log_depth_deviation + (self.powers[None] / 2) @ logs
-        across = posed.ratio * posed.known.told.guess
+        across = posed.ratio * guess
         deviation = relative.clamp(*_LOG_DEVIATION).exp() * across
         return 1 / (deviation * deviation)
 
-    def _of_heights(self, posed: Posed, before: SizeAndDepth) -> tuple[Tensor, Tensor]:
-        """Variance (N, 1, 1), m^2, of ankles: by tilt, in proportion to the distance; of all."""
-        told, distance = posed.known.told, posed.ratio * before.solution[:, :1]
+    def _of_heights(self, told: Told, distance: Tensor) -> tuple[Tensor, Tensor]:
+        """Variance (N, 1, 1), m^2, of ankles so far away: by tilt; of all."""
         of_tilt = told.tilt_variance * (distance * distance)
         own = (2 * self.log_ankle_deviation).exp()
         return of_tilt, (of_tilt + (told.height_variance + own)).clamp(max=_NOTHING_KNOWN)
 
     def _standing(self, known: Known) -> Tensor:
         """(N, 2, 1): 1 for an ankle that is seen."""
-        seen = known.view.confidence[..., None].index_select(1, self.ankles) > 0
-        return seen.to(known.rays)
+        seen = known.keypoints.view.confidence[..., None].index_select(1, self.ankles) > 0
+        return seen.to(known.rows)
 
 
 def _turned(known: Known, rows: Tensor, by_tilt: Tensor, before: SizeAndDepth) -> Tensor:
@@ -219,7 +186,7 @@ def _turned(known: Known, rows: Tensor, by_tilt: Tensor, before: SizeAndDepth) -
     agree.
     """
     depth = before.solution[:, 1:2].clamp(min=_SMALLEST)
-    turn = torch.cat([known.zero, -1 / depth, known.one], 1)
+    turn = torch.cat([known.keypoints.zero, -1 / depth, known.keypoints.one], 1)
     feet = rows[..., _FEET:] + turn * by_tilt.mT
     return torch.cat([rows[..., :_FEET], feet], -1)
 

@@ -6,7 +6,7 @@ are normalised by the person's own mean and scale (AbsPoseLifter eqs. 2 to 4), h
 confidence over the joints seen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -45,6 +45,15 @@ class View:
     def from_camera(self, points_in_camera: Tensor) -> Tensor:
         """Points (N, P, 3) of the camera in the view's frame."""
         return (self.rotation_camera_to_view @ points_in_camera.mT).mT
+
+    def weighted(self, weight: Tensor) -> "View":
+        """The same with each joint's confidence times its weight (N, 1, J), above 0."""
+        confidence = self.confidence[:, None] * weight
+        share = confidence / confidence.sum(-1, keepdim=True).clamp(min=_SMALLEST_SCALE)
+        centre, scale = _centre_and_scale(self.rays.mT, share)
+        return replace(
+            self, confidence=confidence.squeeze(1), share=share, centre=centre, scale=scale
+        )
 
 
 def look_at_person(rays: Tensor, confidence: Tensor) -> View:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from erd_ros.data.batches import Batch
 from erd_ros.models.erd import ErdModel, Estimate, Lifted
 from erd_ros.models.known import Known
-from erd_ros.models.sizing import Posed, Sized, size_of
+from erd_ros.models.posed import Keypoints, Posed
+from erd_ros.models.sizing import Sized, size_of
 
 # Depths are those of a canonical camera of 1000 pixels before one of Human3.6M's focal length.
 _FOCAL_LENGTH = 1.146  # thousand pixels
@@ -57,10 +58,11 @@ def lifter_loss(model: ErdModel, batch: Batch, name: str) -> Tensor:
     loss = LOSSES[name](model, lifted, poses, depth)
     if not model.sizings:
         return loss
-    known = Known.of(view, lifted.prior.detach(), batch.cues)
+    keypoints = Keypoints.of(view).agreeing(lifted.joints)
+    known = Known.of(keypoints, lifted.prior.detach(), batch.cues)
     sized = model.sizings[0](known, lifted.joints.detach())
     size = size_of(batch.joints, model.skeleton)
-    of_ratio = _ratio_error(Posed.of(known, lifted.joints), size, depth)
+    of_ratio = _ratio_error(Posed.of(keypoints, lifted.joints), size, depth)
     of_prior = _surprise(size.log() - lifted.prior.log_size, (2 * lifted.prior.log_deviation).exp())
     surprise = of_prior + _surprise_of(sized, size, depth)
     return loss + _OF_RATIO * of_ratio + _SURPRISE * surprise
