@@ -30,6 +30,7 @@ def untrained_model(root="perspective"):
     from erd_ros.models.config import ModelConfig
     from erd_ros.models.erd import ErdModel
     from erd_ros.models.linear import LifterConfig, RegressorConfig
+    from erd_ros.models.sizing import size_of
 
     torch.manual_seed(0)
     config = ModelConfig(
@@ -48,7 +49,7 @@ def untrained_model(root="perspective"):
     model.pose_mean.copy_(torch.from_numpy(FIGURE)[None])
     if model.sizings:
         # In sizes, and where a joint would be relative to itself the logarithms of size and sigma.
-        model.pose_mean.div_(1.6)
+        model.pose_mean.div_(size_of(torch.from_numpy(FIGURE), H36M17))
         model.pose_mean[0, 0] = torch.tensor([0.5, -3.0, 0.0])
     model.pose_deviation.fill_(0.05)
     return model.eval(), Artifact("untrained", H36M17, 2)

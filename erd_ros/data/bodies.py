@@ -7,6 +7,8 @@ from torch import Generator, Tensor
 
 from erd_ros.skeleton import H36M17
 
+# Of each joint and its mirror image the same one: what is drawn for it goes for both.
+ONE_OF_BOTH = [min(joint, mirrored) for joint, mirrored in enumerate(H36M17.flip)]
 _ARMS = [
     [H36M17.index(f"{side}_{part}") for side in ("left", "right")]
     for part in ("shoulder", "elbow", "wrist")
@@ -54,8 +56,7 @@ def with_other_bones(persons: Tensor, bone_scale: float, generator: Generator) -
     Directions of bones stay, and so does the height of whatever joint is lowest.
     """
     draws = 2 * torch.rand((len(persons), len(H36M17)), generator=generator) - 1
-    one_of_both = [min(joint, mirrored) for joint, mirrored in enumerate(H36M17.flip)]
-    factors = 1 + bone_scale * draws[:, one_of_both, None]
+    factors = 1 + bone_scale * draws[:, ONE_OF_BOTH, None]
     grown = [persons[:, 0]]
     for joint, parent in enumerate(H36M17.parents[1:], start=1):
         bone = persons[:, joint] - persons[:, parent]

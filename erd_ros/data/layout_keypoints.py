@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from erd_ros.data.bodies import ONE_OF_BOTH
 from erd_ros.errors import InputError
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17, SKELETONS, Skeleton, conversion_matrix
@@ -39,7 +40,8 @@ _OTHER_PLACE = {
     "top": 0.1,
 }
 _GROUP_OF_PART = {"elbow": 1, "knee": 1, "wrist": 2, "ankle": 2}
-_GROUP = [_GROUP_OF_PART.get(name.rpartition("_")[2], 0) for name in _FOUND]
+_PART = [name.rpartition("_")[2] for name in _FOUND]  # of the body, left or right
+_GROUP = [_GROUP_OF_PART.get(part, 0) for part in _PART]
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,8 @@ def detect_in_layouts(
 def _otherwise_defined(points: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
     """Joints (B, J, 3), of some samples moved along the bones that lead to them."""
     persons = len(points)
-    deviation = torch.tensor(
-        [_OTHER_PLACE.get(name.rpartition("_")[2], 0.0) for name in H36M17.joint_names]
-    )
-    one_of_both = [min(joint, mirrored) for joint, mirrored in enumerate(H36M17.flip)]
-    moved = torch.randn((persons, len(H36M17)), generator=generator)[:, one_of_both] * deviation
+    deviation = torch.tensor([_OTHER_PLACE.get(part, 0.0) for part in _PART[: len(H36M17)]])
+    moved = torch.randn((persons, len(H36M17)), generator=generator)[:, ONE_OF_BOTH] * deviation
     moved = torch.where(_chosen(persons, config.definition_share, generator)[:, None], moved, 0.0)
     bones = points - points[:, [max(parent, 0) for parent in H36M17.parents]]
     return points + moved[..., None] * bones

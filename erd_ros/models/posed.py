@@ -12,8 +12,8 @@ from torch import Tensor
 from erd_ros.models.view import View
 
 _SMALLEST_RATIO = 0.1  # of depth to size: nearer nobody is seen as a person
-# Of the person's scale. A detector's usual keypoint errs by 0.16 of it, one gone astray by 1 and
-# more; chosen on training and validation subjects, docs/training.md.
+# Of the person's scale. A detector's usual keypoint errs by 0.05 of it, one gone astray by 0.4 and
+# more; chosen on training and validation subjects.
 _USUAL_ERROR = 0.2
 _LEAST_WEIGHT = 1e-2  # where nothing fits, as before training, somebody still has a root
 

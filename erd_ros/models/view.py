@@ -49,7 +49,7 @@ class View:
     def weighted(self, weight: Tensor) -> "View":
         """The same with each joint's confidence times its weight (N, 1, J), above 0."""
         confidence = self.confidence[:, None] * weight
-        share = confidence / confidence.sum(-1, keepdim=True).clamp(min=_SMALLEST_SCALE)
+        share = _shares(confidence)
         centre, scale = _centre_and_scale(self.rays.mT, share)
         return replace(
             self, confidence=confidence.squeeze(1), share=share, centre=centre, scale=scale
@@ -87,8 +87,12 @@ def _seen(rays: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     seen = confidence > 0
     confidence = torch.where(seen, confidence, 0.0)
-    share = confidence / confidence.sum(-1, keepdim=True).clamp(min=_SMALLEST_SCALE)
+    share = _shares(confidence)
     return torch.where(seen[:, None], rays.mT, 0.0), confidence, share[:, None]
+
+
+def _shares(confidence: Tensor) -> Tensor:
+    return confidence / confidence.sum(-1, keepdim=True).clamp(min=_SMALLEST_SCALE)
 
 
 def _towards(points: Tensor, share: Tensor) -> Tensor:
