@@ -151,9 +151,11 @@ class RosBench:
         return self
 
     def __exit__(self, *_exception) -> None:
-        self.client.close()
+        # The client last: Fast DDS 2.14 can wait for itself for ever when it ends just as another
+        # process' new topics are discovered, and a node opens topics for people it has just seen.
         if self.process is not None:
             self.process.stop()
+        self.client.close()
         for name, value in self._before.items():
             if value is None:
                 del os.environ[name]
