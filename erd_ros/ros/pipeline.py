@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from erd_ros.ros.knowledge import (
 )
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
+from erd_ros.ros.stamps import Moment, StampError, StampReader
 from erd_ros.runtime import Backend
 from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
@@ -36,8 +38,6 @@ from erd_ros.skeleton import Skeleton
 # Called with a cause to count and the message that says what was wrong; the frame is used.
 Remark = Callable[[str, str], None]
 
-# A stamp that goes back by less is a message that came late, by more a clock that was set.
-_LATE_S = 0.5
 _HERE = Placement(np.eye(3), np.zeros(3))
 
 
@@ -74,7 +74,7 @@ class Pipeline:
         self._estimator = Estimator(backend)
         self._sizes, self._heights = SizesByPerson(), Heights()
         self._remark = remark
-        self._stamp_s = float("-inf")
+        self._stamps = StampReader()
         fell_back = backend.device == "cpu" != parameters.device
         self._state = Person3DArray.CPU_FALLBACK if fell_back else Person3DArray.FULL
         self.adopt(parameters)
@@ -106,7 +106,7 @@ class Pipeline:
     def scene(self, inputs: Inputs) -> Scene:
         """What one message says. Without a usable camera it has a problem. Raises FrameError."""
         header = inputs.message.header
-        self._look_at_stamp(seconds_from_stamp(header.stamp))
+        moment = self._moment(header.stamp)
         camera, problem = self._camera(inputs.info)
         with _or_drop(self.front_end.bad_input):
             size = (camera.width, camera.height) if camera else None
@@ -116,11 +116,13 @@ class Pipeline:
         if received.remark:
             self._remark("keypoints", received.remark)
         with _or_drop("not estimated"):
-            ids = received.ids or self._tracker.update(received.keypoints, self._stamp_s)
+            ids = received.ids or self._tracker.update(received.keypoints, moment.time_s)
             poses, used = self._estimate(received.keypoints, ids, camera, inputs)
         placement = self._placement(header)
         seen = moved(people_from_poses(poses, ids, used), *placement)
-        people = self._filter.update(seen, placement.translation, self._stamp_s)
+        people = self._filter.update(seen, placement.translation, moment.time_s)
+        if not moment.measured:
+            people = replace(people, velocity=np.full_like(people.velocity, np.nan))
         self._forget_ended(people)
         return Scene(
             source=header,
@@ -221,21 +223,17 @@ class Pipeline:
         confidence = np.ones((1, len(skeleton)), np.float32)
         self._estimator.estimate(Keypoints2D(skeleton, pixels[None], confidence), camera)
 
-    def _look_at_stamp(self, stamp_s: float) -> None:
-        back_s = self._stamp_s - stamp_s
-        if 0 < back_s <= _LATE_S:
-            raise FrameError(
-                "late", f"a message of {back_s:.3f} s before the last one came after it"
-            )
-        if back_s > 0 and np.isfinite(back_s):
-            self._remark(
-                "time went back",
-                f"the stamp went back from {self._stamp_s:.3f} s to {stamp_s:.3f} s: "
-                "persons are tracked anew and get new ids",
-            )
-            if self._frames is not None:
-                self._frames.forget()
-        self._stamp_s = stamp_s
+    def _moment(self, stamp: Time) -> Moment:
+        """When the image was taken. Raises FrameError for one that cannot be used."""
+        try:
+            moment = self._stamps.read(seconds_from_stamp(stamp))
+        except StampError as error:
+            raise FrameError(error.cause, str(error)) from error
+        if moment.remark:
+            self._remark(*moment.remark)
+        if moment.restarted and self._frames is not None:
+            self._frames.forget()
+        return moment
 
     def _compare_frames(self, image: str, info: str) -> None:
         if image != info:
