@@ -78,38 +78,27 @@ class Estimator:
         keypoints = keypoints.to_layout(self.skeleton)
         enough &= spread_enough(keypoints)
         rays = camera.rays(keypoints.pixels).astype(np.float32)
-        outputs = run_upright(
-            self.backend,
-            self.skeleton,
-            rays[enough],
-            keypoints.confidence[enough],
-            None if rows is None else rows[enough],
-        )
+        known = None if rows is None else rows[enough]
+        seen = keypoints.confidence[enough]
+        outputs = run_upright(self.backend, self.skeleton, rays[enough], seen, known)
         root = _spread(outputs.root, enough)
         joints = _spread(outputs.joints + outputs.root[:, None], enough)
         _erase_impossible(root, joints, keypoints.confidence > 0)
         residual = _residual_px(camera.project(joints), keypoints)
-        impossible = ~enough
-        impossible[enough] = ~possible_places(
-            outputs.root,
-            outputs.size,
-            outputs.sigma,
-            residual[enough] / spread_px(keypoints)[enough],
+        impossible = ~possible_places(
+            root,
+            _of_placed(outputs.size, enough, enough),
+            _of_placed(outputs.sigma, enough, enough),
+            residual / np.maximum(spread_px(keypoints), 1),
         )
-        root[impossible], joints[impossible], residual[impossible] = np.nan, np.nan, np.nan
+        for values in (root, joints, residual):
+            values[impossible] = np.nan
         placed = np.isfinite(root).all(-1)
         size = _of_placed(outputs.size, enough, placed)
         sigma = _of_placed(outputs.sigma, enough, placed)
-        return Pose3D(
-            self.skeleton,
-            joints,
-            root,
-            keypoints.confidence,
-            residual,
-            size,
-            sigma,
-            self._deviations(keypoints.confidence > 0, size, sigma),
-        )
+        confidence = keypoints.confidence
+        deviations = self._deviations(confidence > 0, size, sigma)
+        return Pose3D(self.skeleton, joints, root, confidence, residual, size, sigma, deviations)
 
     def _deviations(
         self, seen: Mask, size: FloatArray | None, sigma: FloatArray | None

@@ -110,7 +110,8 @@ def _mean(
     seen = confidence[:, joints] > 0
     total = np.where(seen[..., None], rays[:, joints], 0).sum(1, dtype=np.float64)
     count = seen.sum(1)[:, None]
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return np.asarray(mean, np.float64)
 
 
 def _typical(residual: FloatArray, seen: Mask) -> Array:
