@@ -135,8 +135,8 @@ def test_words_that_do_not_go_together(tmp_path, capsys):
     assert "'a' is of subject P1, who is in no split" in refused(
         capsys, *bvh, *out, "--splits", tmp_path / "who.yaml"
     )
-    assert "--source-fps means nothing" in refused(
-        capsys, *bvh, *out, "--test", "P1", "--source-fps", "60"
+    assert "--cameras means nothing" in refused(
+        capsys, *bvh, *out, "--test", "P1", "--cameras", "x.json"
     )
     assert not (tmp_path / "out.npz").exists()
 
