@@ -7,21 +7,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from erd_ros.demo.processes import FASTDDS_VARIABLES, share_file
 from erd_ros.errors import ErdError
 from erd_ros.msg import Person3DArray
-from erd_ros.ros.cameras import CameraInfos
+from erd_ros.ros.cameras import CameraInfos, seconds_from_stamp
 from erd_ros.ros.diagnostics import OVERWRITTEN
 from erd_ros.ros.knowledge import DepthImages
 from erd_ros.ros.mailbox import Mailbox
-from erd_ros.ros.parameters import NodeParameters
+from erd_ros.ros.parameters import IMAGE_INPUTS, NodeParameters
 from erd_ros.ros.pipeline import Inputs, Pipeline
 from erd_ros.ros.publishers import Publishers
+from erd_ros.ros.rates import ImageRate
 from erd_ros.ros.scene import FrameError, Scene
 from erd_ros.ros.statistics import Statistics
 from erd_ros.srv import SetPersonHeight
@@ -61,7 +64,12 @@ class Worker:
         self.state = int(Person3DArray.FULL)
         self._infos, self._depths = CameraInfos(), DepthImages()
         self._mailbox: Mailbox[_Frame] = Mailbox()
-        self._subscriptions = [self._subscribe(CameraInfo, "camera_info", self._infos.put)]
+        self._rate = ImageRate(time.monotonic())
+        self._counts_images = parameters.input in IMAGE_INPUTS
+        self._subscriptions = [
+            self._subscribe(CameraInfo, "camera_info", self._put_info),
+            self._subscribe_latched(CameraInfo, "camera_info", self._put_info),
+        ]
         if parameters.use_depth:
             self._subscriptions.append(self._subscribe(Image, "depth_image", self._depths.put))
         front_end = pipeline.front_end
@@ -94,14 +102,40 @@ class Worker:
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
-    def close(self) -> None:
-        """Close the input topics and end the thread."""
+    def _subscribe_latched(
+        self, message_type: type, topic: str, callback: Callable[[Any], None]
+    ) -> Any:
+        """For what was published before, once: it is only sent to who asks for it.
+
+        A publisher that keeps nothing has no place for this one, and need not be warned of.
+        """
+        qos = QoSProfile(
+            depth=qos_profile_sensor_data.depth,
+            reliability=ReliabilityPolicy.RELIABLE,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        )
+        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
+        return self._node.create_subscription(
+            message_type, topic, callback, qos, event_callbacks=quiet
+        )
+
+    def lost_images(self) -> str | None:
+        """That images get lost between the camera's driver and here, and what helps."""
+        lost = self._rate.lost(time.monotonic()) if self._counts_images else None
+        return lost and _about_lost_images(lost, self.topic)
+
+    def close(self, limit_s: float | None = None) -> bool:
+        """Close the input topics and end the thread; False when it is still at work after a limit.
+
+        It then publishes nothing any more.
+        """
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._node.destroy_service(self._service)
         self._node.destroy_timer(self._timer)
         self._mailbox.close()
-        self._thread.join()
+        self._thread.join(limit_s)
+        return not self._thread.is_alive()
 
     def _set_person_height(self, request: Any, response: Any) -> Any:
         try:
@@ -111,7 +145,12 @@ class Worker:
             response.message = str(error)
         return response
 
+    def _put_info(self, info: CameraInfo) -> None:
+        self._rate.info(seconds_from_stamp(info.header.stamp), time.monotonic())
+        self._infos.put(info)
+
     def _store(self, message: Any) -> None:
+        self._rate.image(seconds_from_stamp(message.header.stamp), time.monotonic())
         if self._mailbox.put(_Frame(message, time.monotonic())):
             self._statistics.dropped(OVERWRITTEN)
 
@@ -122,7 +161,7 @@ class Worker:
             except FrameError as drop:
                 self._drop(drop.cause, f"frame dropped: {drop}")
             except Exception as error:  # whatever a frame does, the next one must be served
-                if self._node.context.ok():
+                if self._node.context.ok() and not self._mailbox.closed:
                     self._drop("internal error", f"frame dropped: {error!r}")
 
     def _process(self, frame: _Frame) -> None:
@@ -131,6 +170,8 @@ class Worker:
         scene = self._pipeline.scene(
             Inputs(frame.message, self._infos.of(stamp), self._depths.of(stamp))
         )
+        if self._mailbox.closed:
+            return
         latency_s = self._outputs.publish(scene, frame.received_s)
         self._answered_s, self._failed, self.state = time.monotonic(), False, scene.state
         if scene.problem is not None:
@@ -155,6 +196,16 @@ class Worker:
             return
         self.state = int(Person3DArray.FAULT if self._failed else Person3DArray.STALE)
         self._outputs.say(self.state, self._header)
+
+
+def _about_lost_images(lost: str, topic: str) -> str:
+    profile = share_file("config/fastdds.xml") or "config/fastdds.xml of this package"
+    return (
+        f"{lost} on {topic}: images get lost on the way. With Fast DDS start the camera's driver, "
+        f"and this node, with {' and '.join(FASTDDS_VARIABLES)} set to {profile}; elsewhere make "
+        f"both ends reliable, here by -p qos_overrides.{topic}.subscription.reliability:=reliable. "
+        "Where images are thinned out on purpose, thin out camera_info too"
+    )
 
 
 def _figures(scene: Scene) -> tuple[int, float]:
