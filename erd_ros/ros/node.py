@@ -25,6 +25,7 @@ from erd_ros.ros.publishers import Publishers
 from erd_ros.ros.statistics import Statistics
 from erd_ros.ros.worker import Worker
 from erd_ros.runtime import DEFAULT_MODEL, load
+from erd_ros.runtime.memory import give_back
 
 NODE_NAME = "erd_node"
 # At the end of the process a frame may take so long to be finished.
@@ -150,6 +151,7 @@ class ErdNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
+            give_back()
 
     def close(self) -> None:
         """Give back whatever it holds; the node can be configured again."""

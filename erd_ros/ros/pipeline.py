@@ -143,9 +143,7 @@ class Pipeline:
     def _ids(self, received: ReceivedKeypoints) -> list[str]:
         if received.ids:
             return given_ids(received.ids, self._prefix)
-        return tracked_ids(
-            self._tracker.update(received.keypoints, self._stamp_s), self._prefix
-        )
+        return tracked_ids(self._tracker.update(received.keypoints, self._stamp_s), self._prefix)
 
     def _forget_ended(self, people: People) -> None:
         ended = {people.ids[row] for row in np.flatnonzero(people.ended)}

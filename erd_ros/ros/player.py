@@ -23,7 +23,7 @@ from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, Sourc
 from erd_ros.errors import InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.ros.packets import Packet, first_image_size, packets_of_bag, packets_of_source
-from erd_ros.ros.process import run_process, serve
+from erd_ros.ros.process import logged, run_process
 from erd_ros.ros.services import answer_every_request
 
 NODE_NAME = "player"
@@ -197,8 +197,8 @@ class Player(Node):
         """Serve the node's own services for a while, or until it is told to stop."""
         deadline_s = time.monotonic() + seconds
         while not self._told_to_stop.is_set() and (left_s := deadline_s - time.monotonic()) > 0:
-            timeout_s = min(left_s, _POLL_S)
-            serve(self, lambda: rclpy.spin_once(self, timeout_sec=timeout_s))
+            with logged(self):
+                rclpy.spin_once(self, timeout_sec=min(left_s, _POLL_S))
 
     def _publish(self, packet: Packet, stamp_ns: int) -> None:
         keep = packet.recorded and self._parameters.original_stamps

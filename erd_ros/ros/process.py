@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Event, Thread
 from types import FrameType
 
@@ -121,14 +122,16 @@ def spin(node: Node, told: Event) -> None:
     executor = _executor()
     executor.add_node(node)
     while not told.is_set():
-        serve(node, lambda: executor.spin_once(timeout_sec=_POLL_S))
+        with logged(node):
+            executor.spin_once(timeout_sec=_POLL_S)
     executor.shutdown()
 
 
-def serve(node: Node, spin_once: Callable[[], None]) -> None:
-    """Spin once. What a callback raises is logged and does not end the node."""
+@contextmanager
+def logged(node: Node) -> Iterator[None]:
+    """For spinning once: what a callback raises is logged and does not end the node."""
     try:
-        spin_once()
+        yield
     except ErdError as error:
         node.get_logger().error(str(error), throttle_duration_sec=1.0)
     except Exception:

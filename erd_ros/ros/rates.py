@@ -50,7 +50,7 @@ class ImageRate:
             return f"{images} images came beside {infos} CameraInfo in {WINDOW_S:g} s"
         expected = _expected(stamps)
         if images < _OF_STEPS * expected:
-            return f"{images} of about {expected:.0f} images came in {WINDOW_S:g} s, by their stamps"
+            return f"by their stamps {images} of about {expected:.0f} images came in {WINDOW_S:g} s"
         return None
 
 

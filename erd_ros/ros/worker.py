@@ -32,6 +32,13 @@ from erd_ros.srv import SetPersonHeight
 # Called with a cause to count and the message that says what was wrong.
 Warn = Callable[[str, str], None]
 
+_LATCHED_S = 0.5  # how often publishers of such a kind are looked for
+_LATCHED = QoSProfile(
+    depth=qos_profile_sensor_data.depth,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
 
 class _Frame(NamedTuple):
     """An input message and when it was received, on the monotonic clock."""
@@ -66,10 +73,9 @@ class Worker:
         self._mailbox: Mailbox[_Frame] = Mailbox()
         self._rate = ImageRate(time.monotonic())
         self._counts_images = parameters.input in IMAGE_INPUTS
-        self._subscriptions = [
-            self._subscribe(CameraInfo, "camera_info", self._put_info),
-            self._subscribe_latched(CameraInfo, "camera_info", self._put_info),
-        ]
+        self._subscriptions = [self._subscribe(CameraInfo, "camera_info", self._put_info)]
+        self._info_topic = str(self._subscriptions[0].topic_name)
+        self._latched: Any = None
         if parameters.use_depth:
             self._subscriptions.append(self._subscribe(Image, "depth_image", self._depths.put))
         front_end = pipeline.front_end
@@ -81,6 +87,9 @@ class Worker:
         # Not the node's clock, which stands still when a bag is paused.
         self._timer = node.create_timer(
             parameters.stale_timeout / 4, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._latched_timer = node.create_timer(
+            _LATCHED_S, self._look_for_latched, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
         self._thread = Thread(target=self._work, name="skeletons", daemon=True)
         self._thread.start()
@@ -102,22 +111,25 @@ class Worker:
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
-    def _subscribe_latched(
-        self, message_type: type, topic: str, callback: Callable[[Any], None]
-    ) -> Any:
-        """For what was published before, once: it is only sent to who asks for it.
+    def _look_for_latched(self) -> None:
+        """Subscribe to CameraInfo anew where a publisher keeps what it published before.
 
-        A publisher that keeps nothing has no place for this one, and need not be warned of.
+        It is sent to those alone who ask for it; who asks every publisher is warned of by all
+        others.
         """
-        qos = QoSProfile(
-            depth=qos_profile_sensor_data.depth,
-            reliability=ReliabilityPolicy.RELIABLE,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        found = self._node.get_publishers_info_by_topic(self._info_topic)
+        if self._latched is not None or all(
+            end.qos_profile.durability != _LATCHED.durability for end in found
+        ):
+            return
+        self._latched = self._node.create_subscription(
+            CameraInfo,
+            "camera_info",
+            self._put_info,
+            _LATCHED,
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
         )
-        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
-        return self._node.create_subscription(
-            message_type, topic, callback, qos, event_callbacks=quiet
-        )
+        self._subscriptions.append(self._latched)
 
     def lost_images(self) -> str | None:
         """That images get lost between the camera's driver and here, and what helps."""
@@ -133,6 +145,7 @@ class Worker:
             self._node.destroy_subscription(subscription)
         self._node.destroy_service(self._service)
         self._node.destroy_timer(self._timer)
+        self._node.destroy_timer(self._latched_timer)
         self._mailbox.close()
         self._thread.join(limit_s)
         return not self._thread.is_alive()
@@ -182,7 +195,7 @@ class Worker:
     def _advice(self, problem: FrameError) -> str:
         if problem.cause != "no camera info":
             return str(problem)
-        topic = self._subscriptions[0].topic_name
+        topic = self._info_topic
         return f"no CameraInfo on {topic} yet; start the camera's driver or remap camera_info"
 
     def _drop(self, cause: str, message: str) -> None:
