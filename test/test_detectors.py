@@ -192,6 +192,8 @@ from erd_ros.runtime.detectors import make_detector, mediapipe_detector
 detector = make_detector("mediapipe")
 detector(np.zeros((48, 64, 3), np.uint8))
 with mediapipe_detector._without_noise():
+    print("I0000 gl_context_egl.cc:85] Successfully initialized EGL. Major : 1", file=sys.stderr)
+    print("I0000 gl_context.cc:369] GL version: 3.2 (OpenGL ES 3.2 Mesa)", file=sys.stderr)
     print("something else", file=sys.stderr)
 detector.close()
 """)

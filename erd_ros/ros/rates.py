@@ -46,7 +46,9 @@ class ImageRate:
             stamps = np.array([stamp_s for _, stamp_s in self._images])
         if now_s - self._begin_s < WINDOW_S:
             return None
-        if infos >= _FEWEST_INFOS and images < _OF_INFOS * infos:
+        if infos >= _FEWEST_INFOS:
+            if images >= _OF_INFOS * infos:
+                return None
             return f"{images} images came beside {infos} CameraInfo in {WINDOW_S:g} s"
         expected = _expected(stamps)
         if images < _OF_STEPS * expected:
@@ -59,7 +61,7 @@ def _expected(stamps_s: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
     steps = np.diff(stamps_s)
     if len(stamps_s) < _FEWEST_IMAGES or not (steps > 0).all():
         return 0.0
-    return float((stamps_s[-1] - stamps_s[0]) / np.percentile(steps, 25)) + 1
+    return float((stamps_s[-1] - stamps_s[0]) / np.percentile(steps, 10)) + 1
 
 
 def _forget_old(received: deque[tuple[float, float]], now_s: float) -> None:
