@@ -174,7 +174,7 @@ def test_a_model_that_would_be_downloaded_is_refused():
     pytest.importorskip("mediapipe", reason="mediapipe is not installed")
     from erd_ros.runtime.detectors.mediapipe_detector import MediapipeConfig, MediapipeDetector
 
-    with pytest.raises(BackendError, match=r"pose_landmark_heavy\.tflite is not there; use model"):
+    with pytest.raises(BackendError, match=r"pose_landmark_heavy\.tflite is not there; `pip"):
         MediapipeDetector(MediapipeConfig(model_complexity=2))
     with pytest.raises(InputError, match="model_complexity is 3"):
         MediapipeConfig(model_complexity=3)
