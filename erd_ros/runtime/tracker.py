@@ -22,8 +22,8 @@ _REACH_S = 0.5
 # of what its keypoints' tremble is taken from.
 _VELOCITY_TIME_S, _SLOWING_S, _TREMBLE_TIME_S = 0.15, 0.5, 1.0
 
-# So many of those lost are remembered, the last seen first: keypoints that are somebody else in each
-# image, as noise is, would fill the memory with thousands.
+# So many of those lost are remembered, the last seen first: keypoints that are somebody else in
+# each image, as noise is, would fill the memory with thousands.
 _MOST_REMEMBERED = 200
 
 # hri_rviz reads the last five characters of a frame as the id: one letter and four digits.
