@@ -59,7 +59,8 @@ def _read_npz(path: Path) -> tuple[Array, tuple[str, ...]]:
         joints = arrays["joint_names"]
         if joints.dtype.kind != "U" or joints.ndim != 1 or arrays["errors"].dtype.kind not in "fiu":
             raise InputError(f"table {path}: errors are no numbers, or joint_names no names")
-        errors = np.asarray(arrays["errors"], np.float64)
+        with np.errstate(invalid="ignore"):
+            errors = np.asarray(arrays["errors"], np.float64)
         names = tuple(map(str, joints.tolist()))
     except KeyError as error:
         raise InputError(f"table {path} cannot be read: it lacks {error}") from error

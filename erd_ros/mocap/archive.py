@@ -163,11 +163,12 @@ def _check_frames(path: Path, arrays: Arrays) -> None:
 
     Arrays that are missing are named by who needs them.
     """
-    positions, clip, splits = (arrays.get(n) for n in ("positions", "clip_id", "clip_split"))
+    positions: Any = arrays.get("positions")
+    clip, splits = arrays.get("clip_id"), arrays.get("clip_split")
     if positions is not None and (
         positions.dtype.kind != "f"
         or positions.shape[1:] != (len(_JOINT_NAMES), 3)
-        or np.isinf(np.asarray(positions, np.float64)).any()
+        or np.isinf(positions).any()
     ):
         raise InputError(
             f"{path}: positions are {positions.dtype} of shape {positions.shape}, expected finite "

@@ -1,6 +1,7 @@
 """Arrays of .npz files, whose sizes are held against the file's before anything is made of them."""
 
 import math
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -68,6 +69,10 @@ def _array(content: bytes) -> NDArray[np.generic]:
     stream.seek(0)
     npy: Any = np.lib.format
     array: NDArray[np.generic] = npy.read_array(stream, allow_pickle=False)
+    if dtype.kind == "U" and array.size and dtype.itemsize:
+        letters = np.ascontiguousarray(array).reshape(-1).view(dtype.byteorder + "u4")
+        if letters.max() > sys.maxunicode:  # numpy would make text of it that Python refuses
+            raise ValueError("text with letters that there are not")
     return array
 
 

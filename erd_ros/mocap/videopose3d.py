@@ -19,6 +19,7 @@ from erd_ros.pose import FloatArray
 from erd_ros.skeleton import COCO17, H36M17, HUMANEVA15, Skeleton
 
 # The files name their layout by the joints of the left and of the right side.
+_LONGEST_NAME = 200
 _LAYOUTS = (H36M17, HUMANEVA15, COCO17)
 
 
@@ -77,7 +78,7 @@ def _entries(path: Path, content: Any) -> Iterator[tuple[str, str, Any]]:
         raise InputError(f"{path} holds no dictionary of subjects and their actions")
     for subject, actions in content.items():
         for action, value in actions.items():
-            if not isinstance(subject, str) or not isinstance(action, str):
+            if not all(isinstance(n, str) and len(n) < _LONGEST_NAME for n in (subject, action)):
                 raise InputError(
                     f"{path} has the subject {reprlib.repr(subject)} and action "
                     f"{reprlib.repr(action)}, expected names"
@@ -102,7 +103,7 @@ def _checked(
             f"{path}: {subject}, '{action}' has the shape {shape}, expected (frames, {last[0]}, "
             f"{last[1]})"
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         chosen = np.asarray(value[..., : last[1]], np.float32)
     if np.isinf(chosen).any():
         raise InputError(f"{path}: {subject}, '{action}' has numbers that are infinite")
