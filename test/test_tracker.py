@@ -161,4 +161,5 @@ def test_people_who_are_others_in_each_image_do_not_fill_the_memory():
         for f in range(40)
     ]
     assert len({name for image in ids for name in image}) == 4000
-    assert len(tracker._tracks) == 400  # of two images, and 200 before them
+    # 200 lost, and those of the last two images.
+    assert len(tracker._tracks) == 400

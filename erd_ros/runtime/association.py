@@ -88,8 +88,8 @@ def compare(persons: FloatArray, expected: FloatArray, gate: Array) -> Compariso
     pairs = _compare_pairs(
         _by_keypoint(persons)[..., rows], _by_keypoint(expected)[..., columns], size[rows, columns]
     )
-    across, down, posture, growth = np.zeros((4, *shape))
-    full = Comparison(np.full(shape, np.inf), across, down, posture, growth, np.ones(shape))
+    full = Comparison(*(np.zeros(shape) for _ in Comparison._fields))
+    full = full._replace(distance=np.full(shape, np.inf), lever=np.ones(shape))
     for matrix, values in zip(full, pairs, strict=True):
         matrix[rows, columns] = values
     return full
