@@ -55,13 +55,22 @@ def test_yolo_counts_from_one_and_leaves_out_what_it_did_not_see():
     car = detection()
     person = detection((1, 10.0, 20.0, 0.9), (17, 30.0, 40.0, 0.5), track="7")
     found = keypoints_from_yolo(SimpleNamespace(detections=[car, person]), None)
-    assert found.ids == ["7"]
+    assert found.ids == ["n0007"]
     assert found.keypoints.skeleton == COCO17
     assert np.flatnonzero(found.keypoints.confidence[0]).tolist() == [0, 16]
     np.testing.assert_allclose(found.keypoints.pixels[0, 16], (30, 40))
     assert keypoints_from_yolo(SimpleNamespace(detections=[]), None).keypoints.pixels.shape[0] == 0
     with pytest.raises(InputError, match="keypoint of id 18, expected 1 to 17"):
         keypoints_from_yolo(SimpleNamespace(detections=[detection((18, 0.0, 0.0, 1.0))]), None)
+
+
+def test_ids_below_0_and_ids_that_come_twice_are_tracked_here():
+    persons = [detection((1, 10.0, 20.0, 0.9), track=track) for track in ("7", "-1")]
+    assert keypoints_from_yolo(SimpleNamespace(detections=persons), None).ids is None
+    twice = [detection((1, 10.0, 20.0, 0.9), track="7")] * 2
+    assert keypoints_from_yolo(SimpleNamespace(detections=twice), None).ids is None
+    unknown = SimpleNamespace(objects=[zed_object(0, [(10.0, 100.0)] * 18, label=-1)])
+    assert keypoints_from_zed(unknown, None).ids is None
 
 
 def zed_object(body_format, points, label=3, available=True):
@@ -85,7 +94,7 @@ def test_zed_layouts_go_by_name(body_format):
         objects=[zed_object(body_format, points), zed_object(5, [], available=False)]
     )
     found = keypoints_from_zed(message, None)
-    assert found.ids == ["3"]
+    assert found.ids == ["n0003"]
     in_model = found.keypoints.to_layout(H36M17)
     wrist = layout.index("left_wrist")
     np.testing.assert_allclose(in_model.pixels[0, H36M17.index("left_wrist")], (10 + wrist, 100))

@@ -10,6 +10,7 @@ from erd_ros.errors import InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.pose import FloatArray, Keypoints2D
 from erd_ros.ros.images import ImageArray
+from erd_ros.ros.names import ids_of_everyone
 from erd_ros.skeleton import SKELETONS, Skeleton, skeleton_by_name
 
 Mask = NDArray[np.bool_]
@@ -137,8 +138,8 @@ def _name(message: Person2DArray, index: int) -> str:
 
 
 def _ids(message: Person2DArray) -> list[str] | None:
-    ids = [person.id for person in message.persons]
-    if not all(ids):
+    ids = ids_of_everyone(person.id for person in message.persons)
+    if ids is None:
         return None
     for index, person_id in enumerate(ids):
         if person_id in ids[:index]:

@@ -8,6 +8,7 @@ import numpy as np
 from erd_ros.errors import InputError
 from erd_ros.pose import FloatArray, Keypoints2D
 from erd_ros.ros.convert import ReceivedKeypoints
+from erd_ros.ros.names import ids_of_everyone
 from erd_ros.skeleton import COCO17, OPENPOSE18, Skeleton
 
 Size = tuple[int, int]
@@ -111,6 +112,7 @@ def keypoints_from_zed(message: Any, size: Size | None) -> ReceivedKeypoints:
 
 def _received(skeleton: Skeleton, values: FloatArray, ids: Sequence[str]) -> ReceivedKeypoints:
     """Columns, rows and scores (N, J, 3); the ids if they tell everyone apart."""
-    distinct = all(ids) and len(set(ids)) == len(ids)
+    legal = ids_of_everyone(ids)
+    distinct = legal is not None and len(set(legal)) == len(legal)
     keypoints = Keypoints2D(skeleton, values[..., :2], values[..., 2])
-    return ReceivedKeypoints(keypoints, list(ids) if distinct else None)
+    return ReceivedKeypoints(keypoints, legal if distinct else None)
