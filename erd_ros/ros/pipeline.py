@@ -16,7 +16,7 @@ from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
-from erd_ros.ros.convert import ReceivedKeypoints
+from erd_ros.ros.convert import ReceivedKeypoints, outside_image
 from erd_ros.ros.frames import Frames, Placement
 from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
 from erd_ros.ros.knowledge import (
@@ -119,8 +119,6 @@ class Pipeline:
             received = self.front_end.read(inputs.message, size)
         with _or_drop("size mismatch"):
             camera = self._of_size(camera, received.size)
-        if received.remark:
-            self._remark("keypoints", received.remark)
         received = self._usable(received, size)
         with _or_drop("not estimated"):
             ids = self._ids(received, moment.time_s)
@@ -150,9 +148,13 @@ class Pipeline:
     ) -> ReceivedKeypoints:
         """Without keypoints that nobody saw, and without the persons who are too many."""
         most, persons = self._parameters.max_persons, len(received.keypoints)
-        keypoints = seen_keypoints(
-            received.keypoints, received.size or size, self._parameters.image_margin
-        )
+        size, margin = received.size or size, self._parameters.image_margin
+        keypoints = seen_keypoints(received.keypoints, size, margin)
+        remarks = received.remarks
+        if received.image is None:  # a detector of our own guesses what it cannot see
+            remarks += outside_image(received.keypoints, keypoints, size, received.ids)
+        for cause, words in remarks:
+            self._remark(cause, words)
         if persons <= most:
             return replace(received, keypoints=keypoints)
         self._remark(
