@@ -215,7 +215,7 @@ def test_camera_that_cannot_be_used_is_an_error_until_it_can(bench, info, words)
     message.width, message.height = 640, 480
     send_until_said(bench, message, "frame dropped", *words, info=info)
     said = wait_for_level(bench, DiagnosticStatus.ERROR, message, info)
-    assert all(word in said for word in words)
+    assert all(word in said for word in words), said
     still_works(bench)
 
 
