@@ -17,15 +17,10 @@ from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
 from erd_ros.ros.convert import ReceivedKeypoints, outside_image
+from erd_ros.ros.depth import depths_of_people, estimate_with_depths
 from erd_ros.ros.frames import Frames, Placement
 from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
-from erd_ros.ros.knowledge import (
-    Heights,
-    above_ground,
-    cues_of_persons,
-    metres_from_depth_image,
-    used_cues,
-)
+from erd_ros.ros.knowledge import Heights, above_ground, cues_of_persons, used_cues
 from erd_ros.ros.names import given_ids, tracked_ids
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
@@ -164,9 +159,7 @@ class Pipeline:
         )
         kept = surest(keypoints, most)
         ids = [received.ids[person] for person in kept] if received.ids else None
-        pixels, confidence = keypoints.pixels[kept], keypoints.confidence[kept]
-        fewer = Keypoints2D(keypoints.skeleton, pixels, confidence)
-        return replace(received, keypoints=fewer, ids=ids)
+        return replace(received, keypoints=keypoints.of(kept), ids=ids)
 
     def _ids(self, received: ReceivedKeypoints, time_s: float) -> list[str]:
         if received.ids:
@@ -205,15 +198,18 @@ class Pipeline:
         self._compare_frames(header.frame_id, inputs.info.header.frame_id)
         if not self._estimator.backend.takes_cues:
             return self._estimator.estimate(keypoints, camera), []
-        known = cues_of_persons(
+        frames = header.frame_id, inputs.info.header.frame_id
+        heights_m = [self._heights.of(name, self._parameters.person_height) for name in ids]
+        known = cues_of_persons(self._parameters, self._ground(header), heights_m)
+        poses, cues, refused = estimate_with_depths(
+            lambda keypoints, cues: self._estimator.estimate(keypoints, camera, cues),
             keypoints,
-            self._parameters,
-            self._ground(header),
-            self._depth(inputs.depth),
-            [self._heights.of(name, self._parameters.person_height) for name in ids],
+            self._sizes.told(ids, known),
+            self._depths(keypoints, camera, inputs.depth, frames),
+            self._parameters.depth_deviation,
         )
-        cues = self._sizes.told(ids, known)
-        poses = self._estimator.estimate(keypoints, camera, cues)
+        for words in refused:
+            self._remark("depth refused", words)
         assert poses.size is not None  # models that take cues give it
         self._sizes.learn(ids, poses.size)
         return poses, [used_cues(cue) for cue in cues]
@@ -228,16 +224,21 @@ class Pipeline:
             self._remark("no ground", f"size and distance are found without the ground: {error}")
             return None
 
-    def _depth(self, message: Image | None) -> NDArray[np.float32] | None:
+    def _depths(
+        self, keypoints: Keypoints2D, camera: Camera, image: Image | None, frames: tuple[str, str]
+    ) -> NDArray[np.float64]:
+        """(N,) metres; NaN = not known."""
+        unknown = np.full(len(keypoints), np.nan)
         if not self._parameters.use_depth:
-            return None
-        try:
-            if message is not None:
-                return metres_from_depth_image(message)
+            return unknown
+        if image is None:
             self._remark("no depth", "no depth image of the time of this image")
-        except ErdError as error:
+            return unknown
+        try:
+            return depths_of_people(keypoints, image, camera, frames)
+        except InputError as error:
             self._remark("no depth", f"size and distance are found without depth: {error}")
-        return None
+        return unknown
 
     def _placement(self, header: Header) -> Placement:
         """Of the camera in the frame of the output."""
