@@ -108,6 +108,17 @@ class Pose3D:
     def __len__(self) -> int:
         return len(self.joints_in_camera)
 
+    @classmethod
+    def unplaced(cls, keypoints: Keypoints2D, skeleton: Skeleton) -> "Pose3D":
+        """The persons of the keypoints, somewhere."""
+        persons, joints = len(keypoints), len(skeleton)
+
+        def unknown(*shape: int) -> FloatArray:
+            return np.full((persons, *shape), np.nan, np.float32)
+
+        confidence = keypoints.to_layout(skeleton).confidence
+        return cls(skeleton, unknown(joints, 3), unknown(3), confidence, unknown())
+
     def of(self, persons: ArrayLike) -> "Pose3D":
         """Those of some persons, by their indices."""
         rows = np.asarray(persons, np.int64)
