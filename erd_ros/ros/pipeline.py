@@ -144,6 +144,7 @@ class Pipeline:
             image=received.image,
             state=Person3DArray.NO_ROOT if problem else self._state,
             problem=problem,
+            origin=placement.translation,
         )
 
     def _ids(self, received: ReceivedKeypoints, time_s: float) -> list[str]:
