@@ -38,7 +38,7 @@ def camera_from_file(path: Path) -> Camera:
     except (yaml.YAMLError, TypeError, ValueError) as error:
         raise InputError(
             f"camera calibration '{path}' is not one that camera_calibration wrote "
-            f"({' '.join(str(error).split())[:100]})"
+            f"({' '.join(str(error).split())})"
         ) from error
 
 

@@ -50,6 +50,14 @@ class PeopleWriter:
         return self._message
 
 
+def ahead_s(age_s: float) -> float:
+    """By how much to move people on, seconds; 0 where stamp and clock disagree.
+
+    age_s  of the image when it is published; NaN = not known
+    """
+    return age_s if age_s <= _LARGEST_AHEAD_S else 0.0
+
+
 def moved_on(
     people: People, seconds: float, origin: Sequence[float] | NDArray[np.float64] = (0.0, 0.0, 0.0)
 ) -> People:
