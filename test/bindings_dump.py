@@ -45,9 +45,11 @@ def member(value):
         kind = re.search(r"-> (.*)$", value.fget.__doc__ or "", re.M)
         returned = kind.group(1).rpartition(".")[2] if kind else ""
         return {"returns": returned, "settable": value.fset is not None}
-    if callable(value) and not inspect.isclass(value):
+    if inspect.isclass(value):
+        return {"returns": "type"}
+    if callable(value):
         return {"signatures": signatures(value)}
-    return {"returns": type(value).__name__, "value": int(value) if hasattr(value, "value") else 0}
+    return {"returns": type(value).__name__}
 
 
 def tensorrt():
@@ -74,7 +76,7 @@ def ours(bindings):
     tensorrt_builder.check_version()
     log = tensorrt_builder.Log()
     log.log(bindings.ILogger.Severity.WARNING, "a warning")
-    log.log(severity=bindings.ILogger.Severity.VERBOSE, **{"message": "something"})
+    log.log(severity=bindings.ILogger.Severity.VERBOSE, message="something")
     found = {"flags": tensorrt_builder._network_flags(), "monitor": None, "error": ""}
     if hasattr(bindings, "IProgressMonitor"):
         monitor = tensorrt_builder._progress_in_log()
