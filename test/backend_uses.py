@@ -73,7 +73,7 @@ class Uses:
         return None
 
     def member(self, base, name):
-        if base is None or base.startswith("method:"):
+        if base is None or base.startswith(("method:", "unbound:")):
             return None
         owner = "" if base == "module" else base.removeprefix("type:")
         if owner and owner not in self.names:
@@ -86,12 +86,15 @@ class Uses:
         if "class" in found:
             return f"type:{name}"
         if "signatures" in found:
-            return f"method:{owner}.{name}"
+            kind = "unbound" if base.startswith("type:") else "method"
+            return f"{kind}:{owner}.{name}"
         return found["returns"]
 
     def call(self, function, arguments, keywords):
-        if function is None or not function.startswith(("type:", "method:")):
+        if function is None or not function.startswith(("type:", "method:", "unbound:")):
             return None
+        if function.startswith("unbound:"):
+            arguments = arguments[1:]  # self
         owner, _, name = function.partition(":")[2].partition(".")
         overloads = self.names[owner]["class"][name or "__init__"]["signatures"]
         self.calls.add(f"{owner}.{name or '__init__'}")

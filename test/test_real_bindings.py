@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from backend_uses import Uses, cuda_uses
-from fake_gpu import CLASSES, FakeCuda, FakeTensorRt
+from fake_cuda import FakeCuda
+from fake_gpu import CLASSES, FakeTensorRt
 from real_bindings import CUDA, TENSORRT, dump
 
 RUNTIME = Path(__file__).parent.parent / "erd_ros" / "runtime"
@@ -18,7 +19,7 @@ GUARDED = {
     ("BuilderFlag", "OBEY_PRECISION_CONSTRAINTS"),
     ("ILayer", "precision"),
 }
-FLAGS = {"8.6.1": 0b1, "10.16.1": 0b11, "11.4.0": 0b10}
+FLAGS = {"8.6.1": 0b1, "10.16.1": 0b11, "11.4.0": 0b1}  # its STRONGLY_TYPED is the first flag
 
 
 def uses(names):

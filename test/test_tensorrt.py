@@ -5,7 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from fake_gpu import CudaError, install
+from fake_cuda import CudaError
+from fake_gpu import install
 from test_self_test import golden_of
 from tiny_onnx import people, write_tiny_onnx
 

@@ -19,8 +19,7 @@ NUMBERS = FLOATS | {"INT32", "INT64"}
 ANY = NUMBERS | {"BOOL"}
 
 # Types of the first data input, from docs/operators.md of github.com/onnx/onnx-tensorrt: branches
-# release/8.6-GA (6ba67d3) and 10.1-GA (96e7811). 8.6 casts INT64 to INT32 as it reads a file. Clip of
-# INT32 is in neither: both say floating point alone.
+# release/8.6-GA (6ba67d3) and 10.1-GA (96e7811). 8.6 casts INT64 to INT32 as it reads a file.
 TABLES = {
     "8.6": {
         **dict.fromkeys(
@@ -35,7 +34,7 @@ TABLES = {
             ("Cast", "Concat", "Constant", "Expand", "Gather", "GatherND", "Identity", "Reshape",
              "Shape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze", "Where"), ANY,
         ),
-        **dict.fromkeys(("And", "Not", "Or"), {"BOOL"}),
+        "And": {"BOOL"}, "Not": {"BOOL"}, "Or": {"BOOL"},
         "ConstantOfShape": {"INT64"},  # its input is a shape; what it gives is FP32
     },
 }  # fmt: skip
