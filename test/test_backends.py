@@ -259,9 +259,13 @@ def test_tensorrt_inside_onnx_runtime_answers_in_runs(model_files, tmp_path, mon
     file = model_files[".onnx"]
     with pytest.raises(BackendError, match="has no TensorrtExecutionProvider for device 'cuda'"):
         load(file, "cuda", backend="onnxruntime_tensorrt")
-    monkeypatch.setattr(module, "PROVIDER", "CPUExecutionProvider")
-    monkeypatch.setattr(module, "options", lambda precision: {})
-    monkeypatch.setitem(module.PROVIDERS, "cuda", ("CPUExecutionProvider", {}))
+    start = module.start_session
+    of_the_cpu = [module.PROVIDERS["cpu"]]
+    monkeypatch.setattr(
+        module,
+        "start_session",
+        lambda model, path, device, _: start(model, path, "cpu", of_the_cpu),
+    )
     backend = load(file, "cuda", backend="onnxruntime_tensorrt", max_persons=4)
     assert (backend.name, backend.device) == ("onnxruntime_tensorrt", "cuda")
     assert_equal(backend(*people(11)), load(file)(*people(11)))
