@@ -64,8 +64,9 @@ def _clip(path: Path) -> Clip:
 def _first_camera(path: Path) -> tuple[int, Array]:
     """The number of the first annotated camera, and joints (F, 28, 3) in it in metres."""
     arrays = read_first_arrays(path, ("annot3", "cameras"))
-    if "annot3" not in arrays or "cameras" not in arrays:
-        raise InputError(f"{path} has no annot3 or no cameras; expected both")
+    for name in ("annot3", "cameras"):
+        if name not in arrays:
+            raise InputError(f"{path} cannot be read: '{name}' is missing")
     joints, cameras = arrays["annot3"], arrays["cameras"]
     if joints.ndim != 2 or joints.shape[1] != 3 * len(MPI_INF_3DHP28) or not cameras.size:
         raise InputError(

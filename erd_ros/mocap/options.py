@@ -184,13 +184,16 @@ def read_yaml_mapping(path: Path) -> Mapping[str, Any]:
 
     Raises InputError that names file and line.
     """
+    text = ""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
+        text = path.read_text(encoding="utf-8")
+        content = yaml.load(text, _LOADER)
     except (OSError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
+        # The loader in C counts one line more where the file ends too soon.
+        place = f", line {min(mark.line + 1, len(text.splitlines()))}" if mark else ""
         problem = getattr(error, "problem", None) or error
         raise InputError(f"{path}{place}: no YAML: {problem}") from error
     if not isinstance(content, dict):
