@@ -7,7 +7,8 @@ import shutil
 import socket
 from pathlib import Path
 
-from erd_ros.demo.processes import Processes, share_file
+from erd_ros.demo.environment import share_file
+from erd_ros.demo.processes import Processes
 from erd_ros.errors import BackendError, InputError
 
 # Camera images are shown to this machine alone; Rerun's default is every network.
