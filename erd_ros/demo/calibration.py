@@ -27,7 +27,7 @@ def camera_from_file(path: Path) -> Camera:
     except OSError as error:
         raise InputError(
             f"camera calibration '{path}' cannot be read ({error.strerror}); give the YAML file "
-            "that camera_calibration wrote, or a horizontal field of view with --fov"
+            "that camera_calibration wrote, or a horizontal field of view (fov, of erd demo --fov)"
         ) from error
     except KeyError as error:
         raise InputError(

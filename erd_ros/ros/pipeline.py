@@ -15,6 +15,7 @@ from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
+from erd_ros.ros.convert import ReceivedKeypoints
 from erd_ros.ros.frames import Frames, Placement
 from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
 from erd_ros.ros.knowledge import (
@@ -23,6 +24,7 @@ from erd_ros.ros.knowledge import (
     metres_from_depth_image,
     used_cues,
 )
+from erd_ros.ros.names import given_ids, tracked_ids
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
 from erd_ros.runtime import Backend
@@ -66,14 +68,16 @@ class Pipeline:
         backend: Backend,
         frames: Frames | None,
         remark: Remark,
+        prefix: str = "",
     ) -> None:
+        """``prefix`` begins every id; see ``erd_ros.ros.names``."""
         self.front_end: FrontEnd = FRONT_ENDS[parameters.input](parameters)
         self._frames = frames
         self._cameras = CameraReader(parameters.input_is_rectified)
         self._tracker, self._filter = Tracker(), PeopleFilter()
         self._estimator = Estimator(backend)
         self._sizes, self._heights = SizesByPerson(), Heights()
-        self._remark = remark
+        self._remark, self._prefix = remark, prefix
         self._stamp_s = float("-inf")
         fell_back = backend.device == "cpu" != parameters.device
         self._state = Person3DArray.CPU_FALLBACK if fell_back else Person3DArray.FULL
@@ -116,7 +120,7 @@ class Pipeline:
         if received.remark:
             self._remark("keypoints", received.remark)
         with _or_drop("not estimated"):
-            ids = received.ids or self._tracker.update(received.keypoints, self._stamp_s)
+            ids = self._ids(received)
             poses, used = self._estimate(received.keypoints, ids, camera, inputs)
         placement = self._placement(header)
         seen = moved(people_from_poses(poses, ids, used), *placement)
@@ -135,6 +139,11 @@ class Pipeline:
             state=Person3DArray.NO_ROOT if problem else self._state,
             problem=problem,
         )
+
+    def _ids(self, received: ReceivedKeypoints) -> list[str]:
+        if received.ids:
+            return given_ids(received.ids, self._prefix)
+        return tracked_ids(self._tracker.update(received.keypoints, self._stamp_s), self._prefix)
 
     def _forget_ended(self, people: People) -> None:
         ended = {people.ids[row] for row in np.flatnonzero(people.ended)}
