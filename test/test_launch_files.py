@@ -13,7 +13,7 @@ from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo
 
-from erd_ros.demo.processes import FASTDDS_VARIABLES, fastdds_environment
+from erd_ros.demo.environment import FASTDDS_VARIABLES, fastdds_environment
 from erd_ros.ros.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,8 +16,8 @@ _LAST_DOMAIN = 100
 _LAST_DDS_DOMAIN = 232  # the ports of a higher one are above 65535 (DDSI-RTPS 9.6.1.1)
 _FAST_DDS = "rmw_fastrtps_cpp"
 _RANGES = ("SUBNET", "LOCALHOST", "SYSTEM_DEFAULT")
-# The second one is the only one that Fast DDS 3 knows.
-_PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+# Fast DDS 2 knows the first, 3 the second; both name the file of its profile.
+FASTDDS_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 # What changes whom a ROS process finds, or by what way.
 _NETWORK = (
     "ROS_AUTOMATIC_DISCOVERY_RANGE",
@@ -28,7 +28,7 @@ _NETWORK = (
     "ROS_SUPER_CLIENT",
     "CYCLONEDDS_URI",
     "FASTDDS_ENVIRONMENT_FILE",
-    *_PROFILES,
+    *FASTDDS_VARIABLES,
 )
 
 
@@ -84,7 +84,9 @@ def _alone(variables: dict[str, str]) -> RosEnvironment:
     # Any other range makes rmw_fastrtps add a transport of its own, on every interface.
     variables["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SYSTEM_DEFAULT"
     variables["SKIP_DEFAULT_XML"] = "1"  # a profile that lies in the current folder
-    _set_profile(variables, "config/fastdds_loopback.xml")
+    profile = share_file("config/fastdds_loopback.xml")
+    if profile is not None:
+        variables.update(dict.fromkeys(FASTDDS_VARIABLES, str(profile)))
     return RosEnvironment(variables, tuple(remarks))
 
 
@@ -102,15 +104,18 @@ def _in_the_network(variables: dict[str, str]) -> RosEnvironment:
         f"{name}={variables[name]} is used; if the processes do not find each other, unset it"
         for name in given
     ]
-    if not any(variables.get(name) for name in _PROFILES):
-        _set_profile(variables, "config/fastdds.xml")
+    variables.update(fastdds_environment(variables))
     return RosEnvironment(variables, tuple(remarks))
 
 
-def _set_profile(variables: dict[str, str], name: str) -> None:
-    profile = share_file(name)
-    if profile is not None:
-        variables.update(dict.fromkeys(_PROFILES, str(profile)))
+def fastdds_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that name Fast DDS' profile; the user's own file, named by either, goes first.
+
+    Empty where the package's file is not there.
+    """
+    given = next((environment[name] for name in FASTDDS_VARIABLES if environment.get(name)), None)
+    profile = given or share_file("config/fastdds.xml")
+    return dict.fromkeys(FASTDDS_VARIABLES, str(profile)) if profile else {}
 
 
 def _check_domain(text: str) -> None:
@@ -170,7 +175,7 @@ def _accept(_name: str, _value: str) -> None:
 _CHECKS: dict[str, Callable[[str, str], None]] = {
     "ROS_AUTOMATIC_DISCOVERY_RANGE": _check_range,
     "ROS_SECURITY_ENABLE": _check_security,
-    **dict.fromkeys(_PROFILES, _check_profile),
+    **dict.fromkeys(FASTDDS_VARIABLES, _check_profile),
 }
 
 
