@@ -125,7 +125,7 @@ def test_another_host_that_knows_address_and_domain_finds_no_node(playing, two_h
     }
     runs = [
         subprocess.Popen(
-            ["ip", "netns", "exec", host, sys.executable, "-c", NEIGHBOUR, name, "8"],
+            ["ip", "netns", "exec", host, sys.executable, "-c", NEIGHBOUR, name, "5"],
             env=environment, stdout=subprocess.PIPE, text=True,
         )
         for host, name in zip(two_hosts, ("open_node", "neighbour"), strict=True)
@@ -183,7 +183,7 @@ def test_in_the_network_what_no_process_starts_with_is_one_line(settings, said, 
     assert "\n" not in str(raised.value)
 
 
-def test_in_the_network_settings_are_kept_and_those_that_may_part_the_processes_are_named():
+def test_in_the_network_settings_are_kept_and_named_in_one_line_each():
     settings = {
         "ROS_DOMAIN_ID": "7",
         "ROS_DISCOVERY_SERVER": "10.9.9.9:11811",
@@ -191,7 +191,7 @@ def test_in_the_network_settings_are_kept_and_those_that_may_part_the_processes_
     }
     network = environment_of(**settings)
     assert settings.items() <= network.variables.items()
-    assert [remark.partition("=")[0] for remark in network.remarks] == list(settings)[1:]
+    assert [remark.partition("=")[0] for remark in network.remarks] == list(settings)
     assert network.variables["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("/fastdds.xml")
 
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from erd_ros.errors import BackendError, InputError
+from erd_ros.fastdds import FASTDDS_VARIABLES, fastdds_environment, share_file
 
 # Domains above 100 use ports that Linux hands out to outgoing connections.
 _LAST_DOMAIN = 100
 _LAST_DDS_DOMAIN = 232  # the ports of a higher one are above 65535 (DDSI-RTPS 9.6.1.1)
 _FAST_DDS = "rmw_fastrtps_cpp"
 _RANGES = ("SUBNET", "LOCALHOST", "SYSTEM_DEFAULT")
-# Fast DDS 2 knows the first, 3 the second; both name the file of its profile.
-FASTDDS_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 # What changes whom a ROS process finds, or by what way.
 _NETWORK = (
     "ROS_AUTOMATIC_DISCOVERY_RANGE",
@@ -42,14 +41,6 @@ class RosEnvironment:
 
     variables: Mapping[str, str]
     remarks: tuple[str, ...] = ()
-
-
-def share_file(name: str) -> Path | None:
-    """A file that the package ships beside its code, e.g. config/fastdds.xml; None = not there."""
-    prefixes = [sys.prefix, *os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)]
-    folders = [Path(__file__).resolve().parents[2]]
-    folders += [Path(prefix) / "share" / "erd_ros" for prefix in prefixes if prefix]
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
 def ros_environment(user: Mapping[str, str]) -> RosEnvironment:
@@ -100,22 +91,16 @@ def _in_the_network(variables: dict[str, str]) -> RosEnvironment:
     given = [name for name in ("RMW_IMPLEMENTATION", *_NETWORK) if variables.get(name)]
     for name in given:
         _CHECKS.get(name, _accept)(name, variables[name])
+    domain = variables["ROS_DOMAIN_ID"]
     remarks = [
+        f"ROS_DOMAIN_ID={domain} is used: others in this domain see the demo; unset, nobody does"
+    ]
+    remarks += [
         f"{name}={variables[name]} is used; if the processes do not find each other, unset it"
         for name in given
     ]
     variables.update(fastdds_environment(variables))
     return RosEnvironment(variables, tuple(remarks))
-
-
-def fastdds_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that name Fast DDS' profile; the user's own file, named by either, goes first.
-
-    Empty where the package's file is not there.
-    """
-    given = next((environment[name] for name in FASTDDS_VARIABLES if environment.get(name)), None)
-    profile = given or share_file("config/fastdds.xml")
-    return dict.fromkeys(FASTDDS_VARIABLES, str(profile)) if profile else {}
 
 
 def _check_domain(text: str) -> None:
