@@ -189,6 +189,10 @@ def test_field_of_view_is_the_angle_between_the_edges_of_the_image():
         ("a: [", "is not one that camera_calibration wrote"),
         ("image_width: 640", "has no 'image_height'"),
         (OUTDOOR_CAMERA.read_text().replace("2520.09", "0.0"), "not calibrated"),
+        (OUTDOOR_CAMERA.read_text().replace("1768", ".inf"), "cannot convert float infinity"),
+        (OUTDOOR_CAMERA.read_text().replace("2520.09", ".inf"), "inf.*finite"),
+        ("[" * 5000, "is not one that camera_calibration wrote"),
+        ("x" * 200_000, "more than 100000 characters"),
         (OUTDOOR_CAMERA.read_text().replace("plumb_bob", "fisheye"), "equidistant"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden"}
+CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden", "image_file"}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "skeleton": {"errors", "layouts"},
     "pose": {"errors", "skeleton"},
     "cues": {"errors", "pose"},
+    "image_file": {"errors"},
     "artifact": {"errors", "skeleton"},
     "golden": {"errors", "pose"},
     "geometry": CORE,

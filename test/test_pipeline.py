@@ -1,10 +1,13 @@
 """Messages in, messages out, without a node: the same each time to the bit, and on in a loop."""
 
+import cv2
 import numpy as np
 import pytest
 from crossings import CAMERA, RATE_HZ, crossing, walks
 from ros_people import camera_info, contents, message_of, model_path
+from sensor_msgs.msg import CompressedImage
 
+from erd_ros.geometry.camera import Camera
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.people_message import PeopleWriter
 from erd_ros.ros.pipeline import Inputs, Pipeline
@@ -100,3 +103,24 @@ def crossing_keypoints(recorded):
 
     for message in recorded:
         yield keypoints_from_message(message, (CAMERA.width, CAMERA.height), 0.1).keypoints
+
+
+def test_an_image_of_another_size_is_refused_before_it_is_decoded(backend):
+    """A PNG whose pixels are damaged: only who decodes it can say so."""
+    pytest.importorskip("mediapipe", reason="mediapipe is not installed")
+    png = bytearray(cv2.imencode(".png", np.zeros((60, 80, 3), np.uint8))[1].tobytes())
+    at = png.index(b"IDAT") + 4
+    png[at : at + 8] = bytes(8)
+    message = CompressedImage(header=INFO.header, format="png")
+    message.data.frombytes(bytes(png))
+    running = Pipeline(
+        NodeParameters(input="compressed_image"), backend, None, lambda cause, said: None
+    )
+    try:
+        with pytest.raises(FrameError, match="the image is 80x60") as refused:
+            running.scene(Inputs(message, INFO))
+        assert refused.value.cause == "size mismatch"
+        with pytest.raises(FrameError, match="cannot be decoded: its content is damaged"):
+            running.scene(Inputs(message, camera_info(Camera(80, 60, CAMERA.intrinsics))))
+    finally:
+        running.close()

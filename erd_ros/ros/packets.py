@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from rclpy.serialization import deserialize_message
 from rclpy.time import Time
@@ -25,6 +24,7 @@ from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray
 from erd_ros.pose import Keypoints2D
 from erd_ros.ros.images import image_from_rgb
+from erd_ros.ros.inputs import rgb_from_compressed
 
 FRAME_ID = "camera_optical_frame"
 
@@ -122,14 +122,7 @@ def _info_for(message: Any, camera: Camera) -> CameraInfo:
 def _decoded(message: Any) -> Any:
     if not isinstance(message, CompressedImage):
         return message
-    bgr = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise InputError(
-            f"a compressed image of format '{message.format}' cannot be decoded; record JPEG or "
-            "PNG, or the raw image"
-        )
-    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    return image_from_rgb(rgb, message.header)
+    return image_from_rgb(rgb_from_compressed(message), message.header)
 
 
 _MESSAGES = {

@@ -108,8 +108,13 @@ class Pipeline:
         header = inputs.message.header
         self._look_at_stamp(seconds_from_stamp(header.stamp))
         camera, problem = self._camera(inputs.info)
+        size = (camera.width, camera.height) if camera else None
+        # Before the image is decoded and the detector sees it.
         with _or_drop(self.front_end.bad_input):
-            size = (camera.width, camera.height) if camera else None
+            image_size = self.front_end.size(inputs.message)
+        with _or_drop("size mismatch"):
+            self._of_size(camera, image_size)
+        with _or_drop(self.front_end.bad_input):
             received = self.front_end.read(inputs.message, size)
         with _or_drop("size mismatch"):
             camera = self._of_size(camera, received.size)
