@@ -16,6 +16,8 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
+from erd_ros.demo.processes import fastdds_environment
+
 ROOT = Path(__file__).resolve().parent.parent
 FRAME_ID = "camera_optical_frame"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -27,7 +29,7 @@ def join(domain: int) -> None:
     """Start rclpy in a domain of this machine alone, in which the node will be started too."""
     os.environ["ROS_DOMAIN_ID"] = str(domain)
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))
+    os.environ.update(fastdds_environment(os.environ))
     rclpy.init()
 
 

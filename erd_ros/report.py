@@ -18,6 +18,7 @@ from erd_ros.errors import InputError
 
 _WIDTH = 170  # of a table in a pipe, which has none of its own; 80 columns cut the numbers
 _LABEL_WIDTH = 40  # what is longer goes on in the next line: some actions are whole sentences
+_CHECKOUT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("numpy", "onnxruntime", "torch", "rclpy", "mediapipe")
 
 
@@ -75,6 +76,15 @@ def markdown_tables(tables: Iterable[Table]) -> str:
     return "\n".join(_markdown(table) for table in tables)
 
 
+def file_name(path: Path) -> str:
+    """A file as results name it: from the checkout or the working folder, else its name alone."""
+    whole = path.resolve()
+    for folder in (_CHECKOUT, Path.cwd()):
+        if whole.is_relative_to(folder):
+            return whole.relative_to(folder).as_posix()
+    return whole.name
+
+
 def _markdown(table: Table) -> str:
     lines = [f"### {table.title}", "", f"| {' | '.join(table.columns)} |"]
     lines.append("|---" * len(table.columns) + "|")
@@ -121,8 +131,14 @@ def empty_figure(width: float, height: float) -> Any:
 
 
 def command() -> str:
-    """The command that runs, as it would be typed."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command that runs, as it would be typed in this folder."""
+    return " ".join([Path(sys.argv[0]).name, *map(_from_here, sys.argv[1:])])
+
+
+def _from_here(argument: str) -> str:
+    """A file that is named from the root, or ``NAME=`` such a file, named from this folder."""
+    name, equals, path = argument.rpartition("=")
+    return name + equals + (os.path.relpath(path) if os.path.isabs(path) else path)
 
 
 @cache

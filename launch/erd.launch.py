@@ -21,6 +21,8 @@ from launch import LaunchDescription
 PACKAGE = Path(__file__).resolve().parent.parent
 PARAMETERS = PACKAGE / "config" / "erd_node.yaml"
 FASTDDS_PROFILE = PACKAGE / "config" / "fastdds.xml"
+# Fast DDS 2 knows the first, 3 the second.
+FASTDDS_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 RVIZ_CONFIG = PACKAGE / "rviz" / "erd.rviz"
 RVIZ_CONFIG_ROBOT = PACKAGE / "rviz" / "erd_robot.rviz"
 
@@ -64,9 +66,16 @@ def _rviz_arguments(target_frame: str) -> list[str]:
     return ["-d", str(RVIZ_CONFIG_ROBOT), "-f", target_frame]
 
 
+def _check_params_file(path: str) -> None:
+    """launch_ros warns of a file that is not there, and starts the node with its defaults."""
+    if not Path(path).is_file():
+        raise RuntimeError(f"params_file '{path}' is not there; the node's own is {PARAMETERS}")
+
+
 def nodes(context) -> list[Node]:
     """The nodes, once the arguments are known."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    _check_params_file(value["params_file"])
     topics = [(name, value[f"{name}_topic"]) for name in ("image", "camera_info", "keypoints")]
     topics += [
         ("depth_image", value["depth_topic"]),
@@ -100,14 +109,15 @@ def nodes(context) -> list[Node]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    profile = "FASTRTPS_DEFAULT_PROFILES_FILE"
+    given = [os.environ[name] for name in FASTDDS_VARIABLES if name in os.environ]
+    profile = (given or [str(FASTDDS_PROFILE)])[0]
     return LaunchDescription(
         [
             *(
                 DeclareLaunchArgument(name, default_value=default, description=description)
                 for name, (default, description) in ARGUMENTS.items()
             ),
-            SetEnvironmentVariable(profile, os.environ.get(profile, str(FASTDDS_PROFILE))),
+            *(SetEnvironmentVariable(name, profile) for name in FASTDDS_VARIABLES),
             OpaqueFunction(function=nodes),
         ]
     )

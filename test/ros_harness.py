@@ -16,6 +16,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
+from erd_ros.demo.processes import FASTDDS_VARIABLES
+
 ROOT = Path(__file__).resolve().parent.parent
 # Discovery ends on the two sides at different moments, and only one can be seen from here.
 SETTLING_S = 0.5
@@ -47,7 +49,7 @@ def ros_environment(domain: int, log_directory: Path) -> dict[str, str]:
     return {
         "ROS_DOMAIN_ID": str(domain),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "FASTRTPS_DEFAULT_PROFILES_FILE": str(ROOT / "config" / "fastdds.xml"),
+        **dict.fromkeys(FASTDDS_VARIABLES, str(ROOT / "config" / "fastdds.xml")),
         "ROS_LOG_DIR": str(log_directory),
         "PYTHONUNBUFFERED": "1",
     }

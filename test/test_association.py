@@ -77,7 +77,8 @@ def test_growth_counts_less_where_few_keypoints_lie_close_together():
     hand = whole.copy()
     hand[:, 3:] = np.nan
     hand[:, :3] = hand[:, :1] + [[[0, 0], [3, 0], [0, 3]]]
-    full, part = compare(whole, whole), compare(hand, hand)
+    anywhere = np.full(1, np.inf)
+    full, part = compare(whole, whole, anywhere), compare(hand, hand, anywhere)
     assert part.lever > full.lever
     np.testing.assert_allclose([full.distance, full.posture, full.growth], 0, atol=1e-6)
 

@@ -174,7 +174,7 @@ def test_a_model_that_would_be_downloaded_is_refused():
     pytest.importorskip("mediapipe", reason="mediapipe is not installed")
     from erd_ros.runtime.detectors.mediapipe_detector import MediapipeConfig, MediapipeDetector
 
-    with pytest.raises(BackendError, match=r"pose_landmark_heavy\.tflite is not there; use model"):
+    with pytest.raises(BackendError, match=r"pose_landmark_heavy\.tflite is not there; `pip"):
         MediapipeDetector(MediapipeConfig(model_complexity=2))
     with pytest.raises(InputError, match="model_complexity is 3"):
         MediapipeConfig(model_complexity=3)
@@ -192,6 +192,8 @@ from erd_ros.runtime.detectors import make_detector, mediapipe_detector
 detector = make_detector("mediapipe")
 detector(np.zeros((48, 64, 3), np.uint8))
 with mediapipe_detector._without_noise():
+    print("I0000 gl_context_egl.cc:85] Successfully initialized EGL. Major : 1", file=sys.stderr)
+    print("I0000 gl_context.cc:369] GL version: 3.2 (OpenGL ES 3.2 Mesa)", file=sys.stderr)
     print("something else", file=sys.stderr)
 detector.close()
 """)

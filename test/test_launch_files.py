@@ -13,6 +13,7 @@ from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo
 
+from erd_ros.demo.processes import FASTDDS_VARIABLES, fastdds_environment
 from erd_ros.ros.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,12 +88,35 @@ def test_arguments_that_name_parameters_are_parameters_and_topics_are_those_of_t
     assert topics == {"image", "camera_info", "keypoints", "depth"}
 
 
+def test_both_names_of_the_fastdds_profile_are_set_and_the_users_own_goes_first():
+    assert ast.literal_eval(assignments()["FASTDDS_VARIABLES"]) == FASTDDS_VARIABLES
+    profile = str(ROOT / "config" / "fastdds.xml")
+    assert fastdds_environment({}) == dict.fromkeys(FASTDDS_VARIABLES, profile)
+    own = {FASTDDS_VARIABLES[0]: "/own.xml"}
+    assert fastdds_environment(own) == dict.fromkeys(FASTDDS_VARIABLES, "/own.xml")
+
+
 def test_fastdds_profile_is_for_whole_images():
     names = {"dds": "http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles"}
     tree = xml.etree.ElementTree.parse(ROOT / "config" / "fastdds.xml")
     largest = int(tree.findtext(".//dds:maxMessageSize", namespaces=names))
     assert largest >= 1920 * 1080 * 4
     assert int(tree.findtext(".//dds:segment_size", namespaces=names)) >= largest
+
+
+def test_a_params_file_that_is_not_there_is_refused(tmp_path):
+    """The check alone, for launch itself is not on PyPI."""
+    tree = ast.parse(LAUNCH_FILE.read_text())
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    names = {"Path": Path, "PARAMETERS": "/share/erd_node.yaml"}
+    check = ast.Module([functions["_check_params_file"]], [])
+    exec(compile(check, str(LAUNCH_FILE), "exec"), names)
+    with pytest.raises(RuntimeError, match=r"'/nowhere\.yaml' is not there; .*/share/erd_node"):
+        names["_check_params_file"]("/nowhere.yaml")
+    given = tmp_path / "given.yaml"
+    given.touch()
+    names["_check_params_file"](str(given))
+    assert "_check_params_file(" in ast.unparse(functions["nodes"])
 
 
 def test_launched_node_listens_where_it_is_told(tmp_path):
@@ -140,7 +164,8 @@ async def talk_to_launched(bench, service) -> None:
             if bench.people:
                 break
         assert len(bench.people[-1].persons) == 2
-        assert os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml")
+        for name in FASTDDS_VARIABLES:
+            assert os.environ[name].endswith("fastdds.xml")
     finally:
         await service.shutdown()
         assert await asyncio.wait_for(launched, 20) == 0

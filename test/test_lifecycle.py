@@ -130,3 +130,48 @@ def test_parameters_change_at_once_or_are_refused_with_the_reason(bench):
     assert set_parameter(bench, "min_keypoints", 12).successful
     keypoints.header.stamp.sec = 3
     assert {p.state for p in bench.ask(camera_info(), keypoints).persons} == {3}
+
+
+REFUSED = {
+    State.PRIMARY_STATE_UNCONFIGURED: (2, 3, 4, 6, 7),
+    State.PRIMARY_STATE_INACTIVE: (1, 4, 5, 7),
+    State.PRIMARY_STATE_ACTIVE: (1, 2, 3, 5, 6),
+    State.PRIMARY_STATE_FINALIZED: (1, 2, 3, 4, 5, 6, 7),
+}
+NEVER = (0, 8, 9, 10, 30, 60, 62, 255)  # created, destroyed, outcomes, none at all
+
+
+def test_a_request_that_is_not_possible_is_refused_in_every_state(bench):
+    ways = (
+        None,
+        Transition.TRANSITION_CONFIGURE,
+        Transition.TRANSITION_ACTIVATE,
+        Transition.TRANSITION_ACTIVE_SHUTDOWN,
+    )
+    for (there, refused), way in zip(REFUSED.items(), ways, strict=True):
+        assert way is None or change(bench, way)
+        for transition in (*refused, *NEVER):
+            assert not change(bench, transition), (there, transition)
+            assert state(bench) == there, transition
+    assert "a request on /erd_node/change_state is refused" in bench.process.log()
+    assert "Traceback" not in bench.process.log()
+
+
+def test_requests_that_come_while_a_transition_runs_are_all_answered(bench):
+    futures = [
+        bench.change.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        for transition in (1, 1, 3, 2, 4, 2, 255, 5, 7)  # ROS keeps ten that wait
+    ]
+    bench.client.wait_for(lambda: all(future.done() for future in futures), "all answers")
+    # Configured, activated, deactivated, cleaned up, shut down: each once. No order is promised.
+    assert sum(future.result().success for future in futures) <= 5
+    assert isinstance(state(bench), int)
+
+
+def test_a_parameter_of_no_type_is_refused(bench):
+    message = Parameter("min_confidence", value=0.4).to_parameter_msg()
+    message.value.type = 200
+    good = Parameter("min_keypoints", value=6).to_parameter_msg()
+    results = answer(bench, bench.set, SetParameters.Request(parameters=[good, message])).results
+    assert [result.successful for result in results] == [True, False]
+    assert set_parameter(bench, "min_confidence", 0.4).successful

@@ -235,6 +235,32 @@ def test_images_that_cannot_be_used_are_dropped(image_bench):
     assert bench.ask(camera_info(), black).persons == []
 
 
+def test_images_that_get_lost_on_the_way_are_named_with_what_helps(image_bench):
+    bench = image_bench
+    info = camera_info()
+
+    def named() -> bool:
+        info.header.stamp.nanosec += 50_000_000
+        info.header.stamp.sec += info.header.stamp.nanosec // 10**9
+        info.header.stamp.nanosec %= 10**9
+        bench.info.publish(info)
+        bench.client.spin_for(0.05)
+        return "images get lost" in bench.process.log()
+
+    bench.client.wait_for(named, f"a warning; the node says:\n{bench.process.log()}")
+    said = next(line for line in bench.process.log().splitlines() if "images get lost" in line)
+    for word in (
+        "0 images came beside",
+        "on /image",
+        "FASTRTPS_DEFAULT_PROFILES_FILE and FASTDDS_DEFAULT_PROFILES_FILE",
+        "config/fastdds.xml",
+        "qos_overrides./image.subscription.reliability:=reliable",
+    ):
+        assert word in said
+    status = next(s for r in bench.reports for s in r.status if "images get lost" in s.message)
+    assert status.level == DiagnosticStatus.WARN
+
+
 def test_a_layout_of_which_the_model_knows_nothing_is_said_so(bench):
     legless = Keypoints2D(
         Skeleton("face", ("nose", "left_eye", "right_eye", "left_ear", "right_ear"), (-1,) * 5),

@@ -4,12 +4,14 @@ import importlib.util
 import signal
 
 import pytest
+import rclpy
 from erd_ros.msg import Person2DArray, Person3DArray
 from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo
 from tiny_onnx import FIGURE, write_tiny_onnx
 
+from erd_ros.ros.names import id_prefix
 from erd_ros.skeleton import Skeleton
 
 HAS_TENSORRT = importlib.util.find_spec("tensorrt") is not None
@@ -108,7 +110,18 @@ def test_names_follow_namespace_and_remapping(tmp_path):
         bench.info = bench.client.publisher(CameraInfo, "/cam/info")
         bench.connect(bench.keypoints, bench.info)
         answer = bench.ask(camera_info(), message_of(seen_by(CAMERAS["pinhole"]), 1.0))
-        assert len(answer.persons) == 2
+        prefix = id_prefix("/robot")
+        assert [person.id for person in answer.persons] == [f"{prefix}001", f"{prefix}002"]
+
+
+def test_two_nodes_of_one_name_are_named(tmp_path):
+    with RosBench(tmp_path) as bench:
+        bench.start("input:=keypoints", f"model:={model_path(tmp_path)}", "diagnostics_period:=0.2")
+        other = rclpy.create_node("erd_node", context=bench.client.node.context)
+        bench.client.wait_for(
+            lambda: "2 nodes are called /erd_node" in bench.process.log(), "a warning"
+        )
+        other.destroy_node()
 
 
 def ends_with_one_line(directory, words, *parameters: str) -> None:

@@ -1,84 +1,191 @@
-"""Calibrations that no camera has are refused with their number; those of real cameras are not."""
+"""Keypoints and answers that are no person's: nobody is placed where nobody can stand."""
 
-import json
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ros_people import camera_info, message_of
+from scipy.spatial.transform import Rotation
 
-from erd_ros.demo.calibration import camera_from_field_of_view, camera_from_file
+import erd_ros
+from erd_ros.cues import Cues
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
-from erd_ros.geometry.plausible import check_plausible
+from erd_ros.mocap import read_mocap
+from erd_ros.pose import Keypoints2D
+from erd_ros.ros.frames import Placement
+from erd_ros.ros.knowledge import above_ground
+from erd_ros.ros.parameters import NodeParameters
+from erd_ros.ros.pipeline import Inputs, Pipeline
+from erd_ros.runtime import load
+from erd_ros.runtime.carried_size import SizesByPerson
+from erd_ros.runtime.estimator import Estimator
+from erd_ros.runtime.plausible import seen_keypoints, surest
+from erd_ros.skeleton import COCO17, H36M17
+
+CAMERA = Camera(1280, 720, [[900, 0, 640], [0, 900, 360], [0, 0, 1]])
+LEVEL = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # z up to y down
 
 
-def camera(fx=600.0, fy=600.0, cx=320.0, cy=240.0, d=(), model="plumb_bob", size=(640, 480)):
-    return Camera(*size, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), d, model)
+@pytest.fixture(scope="module")
+def estimator():
+    return Estimator(load(Path(erd_ros.__file__).parent / "weights" / "robot_erd.onnx"))
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        (camera(0.94, 1.25, 0.5, 0.5), r"0.94 and 1.25, expected 25.6 to 38400 pixels.*fractions"),
-        (camera(4.2, 4.2, 2.4, 1.8), r"4.2 and 4.2, expected 25.6.*millimetres"),
-        (camera(cx=0.0, cy=0.0), r"\(0, 0\), expected near \(320, 240\)"),
-        (camera(cx=0.0), r"\(0, 240\), expected near"),
-        (camera(fy=6000.0), "600 and 6000 pixels, expected a ratio of 3"),
-        (camera(1200, 1200, 640, 480), "about 1280x960 and not an image of 640x480"),
-        (camera(300, 300, 160, 120), "about 320x240 and not"),
-        (camera(1800, 1800, 960, 540), "about 1920x1080 and not"),
-        (camera(480, 480, 240, 180), "about 480x360 and not"),
-        (camera(900, 900, 640, 360, size=(1920, 1080)), "about 1280x720 and not"),
-        (camera(d=(300.0, -200, 0, 0)), r"D = \[300.0, -200.0.*factor of .*expected 0.75 to 4"),
-        (camera(d=(300.0, 0, 0, 0)), "expected 0.75 to 4"),
-        (camera(d=(-300.0, 200, 0, 0)), r"D = \[-300.0.*factor of nan"),
-        (camera(d=(0.1, 0, 150.0, 0, 0)), r"150.0.*expected 0.75 to 4"),
-        (camera(d=(-200.0, 0, 0, 0), model="equidistant"), r"-200.0.*factor of nan"),
-    ],
-)
-def test_what_no_camera_has_is_refused_with_its_number(wrong, said):
-    with pytest.raises(InputError, match=said) as error:
-        check_plausible(wrong)
-    assert "\n" not in str(error.value)
+@pytest.fixture(scope="module")
+def standing(shared_data):
+    """(F, 17, 3) people on their feet 4 m before a level camera 1.2 m above the ground."""
+    mocap = read_mocap(shared_data, ["cmu"], "test").positions_in_world[::400].astype(np.float64)
+    trunk = mocap[:, 8] - mocap[:, 0]
+    mocap = mocap[trunk[:, 2] > 0.9 * np.linalg.norm(trunk, axis=-1)]
+    on_spot = mocap - mocap[:, :1] * [1, 1, 0] - [0, 0, 1] * mocap[..., 2].min(1)[:, None, None]
+    return on_spot @ LEVEL.T + [0, 1.2, 4]
 
 
-@pytest.mark.parametrize(
-    "right",
-    [
-        camera(),
-        camera(9000, 9000, 310, 251),  # telephoto, 4 degrees
-        camera(36000, 36000),  # 1 degree
-        camera(60, 60),  # 159 degrees
-        camera(195, 195, 320, 235, (-0.01, 0.02, -0.008, 0.001), "equidistant"),  # 190 degrees
-        camera(125, 125, 320, 240, (0, 0, 0, 0), "equidistant"),  # its circle fills the height
-        camera(280, 281, 300, 260, (-0.35, 0.15, 0.001, -0.0005, -0.03)),
-        camera(620, 310),  # fields of half the height
-        camera(cx=320, cy=20),  # the lower part of a larger image, without a ROI
-        camera(cx=100, cy=400),  # a corner of it
-        camera(350, 350, 315, 205),
-        # OAK-D's own kind: a rational function of large terms that nearly cancel.
-        camera(800, 800, d=(10.2, -117.6, 7e-4, -6e-4, 400.1, 10.0, -116.5, 396.4)),
-        camera(d=(8.2, 4.5, 5e-4, -3e-4, 0.2, 8.6, 7.1, 1.1)),  # Azure Kinect's
-        camera_from_field_of_view(768, 432, 5),
-        camera_from_field_of_view(432, 768, 160),
-    ],
-)
-def test_what_real_cameras_have_is_taken(right):
-    check_plausible(right)
+def seen_by_rolled(points, degrees):
+    """Rotation of the camera, keypoints that it sees."""
+    rotation = Rotation.from_rotvec([0, 0, degrees], degrees=True).as_matrix()
+    pixels = CAMERA.project(points @ rotation.T)
+    return rotation, Keypoints2D(H36M17, pixels, np.full(pixels.shape[:2], 0.9))
 
 
-def test_calibrations_of_data_sets_are_taken(shared_data):
-    calibration = json.loads((shared_data / "human36m_cameras.json").read_text())
-    for one in calibration["intrinsics"].values():
-        d = tuple(one[key] for key in ("k1", "k2", "p1", "p2", "k3"))
-        check_plausible(camera(one["fx"], one["fy"], one["cx"], one["cy"], d, size=(1000, 1002)))
+def errors_mm(estimator, standing, degrees, up_known):
+    """Of roots in the median, of joints in the mean."""
+    rotation, keypoints = seen_by_rolled(standing, degrees)
+    up = tuple((rotation @ [0, -1, 0]).tolist())
+    cue = Cues(up=up, camera_height=1.2, camera_height_deviation=0.02) if up_known else Cues()
+    pose = estimator.estimate(keypoints, CAMERA, [cue] * len(standing))
+    truth = standing @ rotation.T
+    relative = truth - truth[:, :1]
+    joints = pose.joints_in_camera - pose.root_in_camera[:, None]
+    off = np.linalg.norm(pose.root_in_camera - truth[:, 0], axis=-1)
+    of_joints = np.linalg.norm(joints - relative, axis=-1)
+    return 1e3 * np.array([np.nanmedian(off), np.nanmean(of_joints)])
 
 
-def test_a_file_of_another_resolution_is_refused(tmp_path):
-    path = tmp_path / "camera.yaml"
-    path.write_text(
-        "image_width: 640\nimage_height: 480\ndistortion_model: plumb_bob\n"
-        "camera_matrix: {rows: 3, cols: 3, data: [1200, 0, 640, 0, 1200, 480, 0, 0, 1]}\n"
-        "distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}\n"
+@pytest.mark.parametrize("degrees", [90, 135, 180, 270])
+def test_a_camera_whose_roll_is_known_by_tf_is_as_good_as_an_upright_one(
+    estimator, standing, degrees
+):
+    upright = errors_mm(estimator, standing, 0, up_known=True)
+    rolled = errors_mm(estimator, standing, degrees, up_known=True)
+    assert (rolled < 1.1 * upright + 10).all(), (upright, rolled)
+
+
+def test_a_camera_that_hangs_upside_down_is_noticed_by_the_people(estimator, standing):
+    upright = errors_mm(estimator, standing, 0, up_known=False)
+    rolled = errors_mm(estimator, standing, 180, up_known=False)
+    assert (rolled < 1.2 * upright + 15).all(), (upright, rolled)
+
+
+@pytest.mark.parametrize("case", ["origin", "one pixel", "corner"])
+def test_keypoints_in_one_place_are_nobody(estimator, case):
+    place = {"origin": (0, 0), "one pixel": (700, 300), "corner": (1279, 719)}[case]
+    pixels = np.random.default_rng(0).uniform(0, case == "one pixel", (1, 17, 2)) + place
+    pose = estimator.estimate(Keypoints2D(H36M17, pixels, np.full((1, 17), 0.9)), CAMERA, [Cues()])
+    assert np.isnan(pose.root_in_camera).all()
+    assert np.isnan(pose.residual_px).all()
+
+
+def test_keypoints_that_are_no_pose_are_nobody_or_possible(estimator):
+    generator = np.random.default_rng(1)
+    scale = 10 ** generator.uniform(-1, 3, (3000, 1, 1))
+    pixels = (640, 360) + scale * generator.standard_normal((3000, 17, 2))
+    keypoints = Keypoints2D(H36M17, pixels, generator.random((3000, 17)))
+    pose = estimator.estimate(keypoints, CAMERA, [Cues()] * 3000)
+    placed = np.isfinite(pose.root_in_camera).all(-1)
+    distance = np.linalg.norm(pose.root_in_camera[placed], axis=-1)
+    assert distance.min() >= 0.1
+    assert distance.max() <= 100
+    assert pose.size is not None
+    assert ((pose.size[placed, 0] >= 0.3) & (pose.size[placed, 0] <= 2.6)).all()
+    assert np.isfinite(pose.deviations[placed]).all()
+
+
+def test_exactly_0_0_and_outside_the_image_count_as_not_seen():
+    pixels = np.full((1, 17, 2), 100.0)
+    pixels[0, :5] = (0, 0), (0, 50), (50, 0), (-100, 50), (740, 50)
+    seen = seen_keypoints(Keypoints2D(COCO17, pixels, np.full((1, 17), 0.45)), (640, 480), 0.1)
+    assert (seen.confidence[0] > 0).tolist() == [False, True, True, False, False, *[True] * 12]
+    unknown = seen_keypoints(Keypoints2D(COCO17, pixels, np.ones((1, 17))), None, 0.1)
+    assert (unknown.confidence[0] > 0).sum() == 16
+
+
+def test_four_limb_points_at_0_0_do_not_move_the_person(estimator, shared_data, standing):
+    pixels = CAMERA.project(standing[:1])
+    pixels[0, [3, 6, 13, 16]] = 0
+    confidence = np.full((1, 17), 0.9)
+    confidence[0, [3, 6, 13, 16]] = 0.45
+    message = message_of(Keypoints2D(H36M17, pixels, confidence), 1.0)
+    parameters = NodeParameters(input="keypoints", max_persons=1)
+    pipeline = Pipeline(parameters, estimator.backend, None, lambda *_: None)
+    people = pipeline.scene(Inputs(message, camera_info(CAMERA))).people
+    assert np.linalg.norm(people.root[0] - standing[0, 0]) < 0.5
+
+
+def test_the_surest_persons_are_kept_and_the_rest_is_counted(estimator, standing):
+    pixels = np.repeat(CAMERA.project(standing[:1]), 120, 0)
+    pixels += np.random.default_rng(0).uniform(-200, 200, (120, 1, 2))
+    confidence = np.repeat(np.linspace(0.5, 1, 120)[:, None], 17, 1)
+    keypoints = Keypoints2D(H36M17, pixels, confidence)
+    assert surest(keypoints, 100).tolist() == list(range(20, 120))
+    remarks = []
+    pipeline = Pipeline(
+        NodeParameters(input="keypoints"), estimator.backend, None, lambda *r: remarks.append(r)
     )
-    with pytest.raises(InputError, match="about 1280x960"):
-        camera_from_file(path)
+    people = pipeline.scene(Inputs(message_of(keypoints, 1.0), camera_info(CAMERA))).people
+    assert len(people) == 100
+    (words,) = [words for cause, words in remarks if cause == "too many persons"]
+    assert "120 persons" in words
+    assert "20 are left out" in words
+
+
+def test_a_hundred_people_are_assigned_within_10_ms():
+    from erd_ros.runtime.tracker import Tracker
+
+    generator = np.random.default_rng(0)
+    body = generator.uniform((0, 0), (40, 100), (17, 2))
+    places, tracker, took_s = generator.uniform(0, 1000, (100, 1, 2)), Tracker(), []
+    for frame in range(15):
+        pixels = body + places + generator.normal(0, 2, (100, 17, 2))
+        keypoints = Keypoints2D(COCO17, pixels, np.ones((100, 17)))
+        begin_s = time.perf_counter()
+        tracker.update(keypoints, frame / 30)
+        took_s.append(time.perf_counter() - begin_s)
+    assert min(took_s[2:]) < 0.010
+
+
+@pytest.mark.parametrize("height_m", [0.0, -0.5, np.nan])
+def test_a_camera_that_is_not_above_the_ground_is_refused(height_m):
+    with pytest.raises(InputError, match="above ground_frame by TF, expected more than 0"):
+        above_ground(Placement(np.eye(3), np.array([0, 0, height_m])))
+
+
+@pytest.mark.parametrize("size", [-0.3, 0.0, 0.05, 3.0, np.nan])
+def test_a_size_that_nobody_has_is_not_carried(size):
+    sizes = SizesByPerson()
+    sizes.learn(["a", "b"], [[1, 1, size, 0.01], [1, 1, 1.6, 0.01]])
+    first, second = sizes.told(["a", "b"], [Cues(), Cues()])
+    assert first == Cues()
+    assert second.size == pytest.approx(1.6)
+
+
+@pytest.mark.parametrize("height_m", [0.0, 0.05, -0.5])
+def test_one_wrong_height_of_the_camera_costs_nobody_a_later_frame(estimator, standing, height_m):
+    class Ground:
+        height_m = 1.2
+
+        def placement(self, *_):
+            return Placement(LEVEL.T @ np.eye(3), np.array([0, 0, self.height_m]))
+
+    ground = Ground()
+    parameters = NodeParameters(input="keypoints", ground_frame="floor")
+    pipeline = Pipeline(parameters, estimator.backend, ground, lambda *_: None)
+    two = np.stack([standing[0] - [0.8, 0, 0], standing[0] + [0.8, 0, 0]])
+    keypoints = Keypoints2D(H36M17, CAMERA.project(two), np.full((2, 17), 0.9))
+    for frame in range(5):
+        ground.height_m = height_m if frame == 1 else 1.2
+        scene = pipeline.scene(Inputs(message_of(keypoints, 1 + 0.1 * frame), camera_info(CAMERA)))
+    assert len(scene.people) == 2
+    assert (np.linalg.norm(scene.people.root - two[:, 0], axis=-1) < 0.5).all()

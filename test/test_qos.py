@@ -91,3 +91,24 @@ def test_a_listener_who_asks_for_old_messages_is_named(tmp_path):
         durability = DurabilityPolicy.TRANSIENT_LOCAL
         open_topics(bench, RELIABLE, RELIABLE, durability=durability)
         wait_until_named(bench, "people", "DURABILITY")
+
+
+def test_camera_info_that_was_latched_before_the_node_began_is_received(tmp_path):
+    with RosBench(tmp_path) as bench:
+        node = bench.client.node
+        qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        node.create_publisher(CameraInfo, "camera_info", qos).publish(camera_info())
+        start(bench, tmp_path)
+        bench.people = bench.client.listen(Person3DArray, "/erd_node/people")
+        bench.keypoints = bench.client.publisher(Person2DArray, "keypoints")
+        bench.connect(bench.keypoints)
+        message = message_of(seen_by(CAMERAS["pinhole"]), 1.0)
+
+        def placed() -> bool:
+            bench.keypoints.publish(message)
+            bench.client.spin_for(0.1)
+            message.header.stamp.sec += 1
+            return any(person.root.z > 0 for people in bench.people for person in people.persons)
+
+        bench.client.wait_for(placed, f"people; the node says:\n{bench.process.log()}")
+        assert "incompatible QoS" not in bench.process.log()

@@ -146,3 +146,20 @@ def test_bad_configurations_are_refused(values, message):
 def test_a_stamp_that_is_no_number_is_refused():
     with pytest.raises(InputError, match="stamp is nan s"):
         Tracker().update(seen((0, 0)), float("nan"))
+
+
+def test_ten_thousand_people_in_one_image_all_get_an_id():
+    ids = Tracker().update(seen(*((60.0 * n, 0) for n in range(10_002))), 0.0)
+    assert len(set(ids)) == 10_002
+    assert ids[9997:10_001] == ["b9998", "b9999", "b10000", "b10001"]
+
+
+def test_people_who_are_others_in_each_image_do_not_fill_the_memory():
+    tracker = Tracker()
+    ids = [
+        tracker.update(seen(*((1e6 * f + 60.0 * n, 0) for n in range(100))), f / 30)
+        for f in range(40)
+    ]
+    assert len({name for image in ids for name in image}) == 4000
+    # 200 lost, and those of the last two images.
+    assert len(tracker._tracks) == 400

@@ -11,6 +11,7 @@ from erd_ros.bench.latency import Latency, latencies
 from erd_ros.bench.peers import mediapipe_3d
 from erd_ros.bench.process import start_up
 from erd_ros.errors import ArtifactError, BackendError, InputError
+from erd_ros.report import file_name
 from erd_ros.runtime import BACKENDS, Backend, load
 
 BATCHES = (1, 4, 16, 64, 1024)
@@ -84,7 +85,7 @@ def bench(
         work = work_of(model)
         floors = {threads: measure_floor(work, threads) for threads in config.threads}
         return {
-            "model": {"file": str(model), "name": first.info.name, "sha256": first.sha256},
+            "model": {"file": file_name(model), "name": first.info.name, "sha256": first.sha256},
             "work": asdict(work),
             "floor": {str(threads): asdict(floor) for threads, floor in floors.items()},
             "launch_s": launch_seconds(),

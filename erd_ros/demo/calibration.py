@@ -8,7 +8,7 @@ import yaml
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
-from erd_ros.geometry.plausible import check_plausible
+from erd_ros.geometry.camera_check import check_plausible
 
 _MOST_CHARACTERS = 100_000
 
@@ -24,7 +24,7 @@ def camera_from_file(path: Path) -> Camera:
     except OSError as error:
         raise InputError(
             f"camera calibration '{path}' cannot be read ({error.strerror}); give the YAML file "
-            "that camera_calibration wrote, or a horizontal field of view with --fov"
+            "that camera_calibration wrote, or a horizontal field of view (fov, of erd demo --fov)"
         ) from error
     except KeyError as error:
         raise InputError(

@@ -20,6 +20,8 @@ _POLL_S = 0.1
 _PATIENCE_S = 20.0
 # Domains above 100 use ports that Linux hands out to outgoing connections.
 _LAST_DOMAIN = 100
+# Fast DDS 2 knows the first, 3 the second; both name the file of its profile.
+FASTDDS_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -43,10 +45,17 @@ def ros_environment() -> dict[str, str]:
         environment["ROS_DOMAIN_ID"] = str(free_domain())
         environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     environment.setdefault("RUST_LOG", "warn")  # Rerun's
-    profile = share_file("config/fastdds.xml")
-    if profile is not None:
-        environment.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
-    return environment
+    return {**fastdds_environment(environment), **environment}
+
+
+def fastdds_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that name Fast DDS' profile; the user's own file, named by either, goes first.
+
+    Empty where the package's file is not there.
+    """
+    given = next((environment[name] for name in FASTDDS_VARIABLES if name in environment), None)
+    profile = given or share_file("config/fastdds.xml")
+    return dict.fromkeys(FASTDDS_VARIABLES, str(profile)) if profile else {}
 
 
 def free_domain() -> int:

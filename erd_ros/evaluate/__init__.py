@@ -18,6 +18,7 @@ from erd_ros.evaluate.summary import (
     pose_errors,
 )
 from erd_ros.mocap import TEST_CAMERAS, read_human36m_cameras, read_mocap
+from erd_ros.report import file_name
 
 Figures = dict[str, object]
 
@@ -47,7 +48,7 @@ def evaluate(
             for group, mask in groups.items()
         }
     return {
-        "model": {"file": str(model), "sha256": steps.sha256, "steps": steps.info.steps},
+        "model": {"file": file_name(model), "sha256": steps.sha256, "steps": steps.info.steps},
         "split": split,
         "subjects": list(mocap.subjects),
         "sources_trained_on": list(trained_on),

@@ -21,6 +21,7 @@ from erd_ros.evaluate.steps import load_steps
 from erd_ros.evaluate.summary import Errors, PoseErrors, means, pose_errors, true_size
 from erd_ros.geometry.root import root_from_rays
 from erd_ros.mocap import Mocap, read_mocap
+from erd_ros.report import file_name
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -130,7 +131,8 @@ def evaluate_robot(
         if model.info.deviations and size is not None and sigma is not None:
             covered[name] = coverage(model.info.deviations, steps[-1], (size, sigma), scene)
     files = {
-        name: {"file": str(models[name]), "sha256": one.sha256} for name, one in loaded.items()
+        name: {"file": file_name(models[name]), "sha256": one.sha256}
+        for name, one in loaded.items()
     }
     return {
         "protocol": "robot",

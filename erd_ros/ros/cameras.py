@@ -9,7 +9,7 @@ from sensor_msgs.msg import CameraInfo
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
-from erd_ros.geometry.plausible import check_plausible
+from erd_ros.geometry.camera_check import check_plausible
 
 # About a second of a fast camera.
 _REMEMBERED = 64

@@ -4,7 +4,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,18 @@ from erd_ros.errors import ErdError
 from erd_ros.ros.declare import changed, declare_parameters
 from erd_ros.ros.diagnostics import describe, diagnostic_array, limits, state_name
 from erd_ros.ros.frames import Frames
+from erd_ros.ros.names import clashes, id_prefix
 from erd_ros.ros.pipeline import Pipeline
-from erd_ros.ros.process import run_process, spin
+from erd_ros.ros.process import Told, run_process, spin
 from erd_ros.ros.publishers import Publishers
 from erd_ros.ros.statistics import Statistics
 from erd_ros.ros.worker import Worker
 from erd_ros.runtime import DEFAULT_MODEL, load
+from erd_ros.runtime.memory import give_back
 
 NODE_NAME = "erd_node"
+# At the end of the process a frame may take so long to be finished.
+_LAST_FRAME_S = 1.0
 
 
 class ErdNode(LifecycleNode):
@@ -121,7 +124,8 @@ class ErdNode(LifecycleNode):
             allow_fallback=parameters.allow_fallback,
         )
         frames = Frames(self) if parameters.target_frame or parameters.ground_frame else None
-        self._pipeline = Pipeline(parameters, backend, frames, self._notice)
+        prefix = id_prefix(self.get_namespace())
+        self._pipeline = Pipeline(parameters, backend, frames, self._notice, prefix)
         self._facts = describe(parameters, backend)
         self._limits = limits(parameters, backend)
         if self._outputs is None:
@@ -147,6 +151,7 @@ class ErdNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
+            give_back()
 
     def close(self) -> None:
         """Give back whatever it holds; the node can be configured again."""
@@ -158,6 +163,15 @@ class ErdNode(LifecycleNode):
             self.destroy_timer(self._timer)
             self.destroy_publisher(self._diagnostics)
             self._diagnostics = None
+
+    def end(self) -> None:
+        """Close everything, but for what is still at work on a frame: the process ends under it."""
+        if self._worker is not None and not self._worker.close(_LAST_FRAME_S):
+            self.get_logger().warning(f"a frame was not finished within {_LAST_FRAME_S:g} s")
+            return
+        self._worker = None
+        self.close()
+        self.destroy_node()
 
     def _on_set_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
         try:
@@ -182,6 +196,11 @@ class ErdNode(LifecycleNode):
             self.get_logger().warning(message)
 
     def _report(self) -> None:
+        here = (self.get_name(), self.get_namespace())
+        for clash in clashes(here, self.get_node_names_and_namespaces()):
+            self._notice("names", clash)
+        if self._worker is not None and (lost := self._worker.lost_images()):
+            self._notice("images lost", lost)
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_clock().now().to_msg(),
@@ -200,7 +219,7 @@ def main(args: Sequence[str] | None = None) -> int:
     return run_process(NODE_NAME, args, _run)
 
 
-def _run(told: Event) -> None:
+def _run(told: Told) -> None:
     node = ErdNode()
     if node.parameters.end_with_parent:
         end_with_parent()
@@ -208,8 +227,7 @@ def _run(told: Event) -> None:
         node.autostart()
         spin(node, told)
     finally:
-        node.close()
-        node.destroy_node()
+        node.end()
 
 
 if __name__ == "__main__":

@@ -89,7 +89,8 @@ def packets_of_bag(path: str, topics: BagTopics, camera: Camera | None) -> Itera
     """
     if camera is None and not topics.camera_info:
         raise InputError(
-            f"bag '{path}' has no {CAMERA_INFO}; give --camera-info FILE, or --fov DEGREES"
+            f"bag '{path}' has no {CAMERA_INFO}; give a calibration file "
+            "(camera_info, of erd demo --camera-info), or a field of view (fov, --fov)"
         )
     begin_ns: tuple[int, int] | None = None
     for raw in bag_messages(path, topics):
@@ -110,7 +111,10 @@ def first_image_size(path: str, topics: BagTopics) -> tuple[int, int]:
             message = _decoded(deserialize_message(raw.data, _MESSAGES[raw.message_type]))
             if message.width:
                 return message.width, message.height
-    raise InputError(f"bag '{path}' says nowhere how large its images are; give --camera-info FILE")
+    raise InputError(
+        f"bag '{path}' says nowhere how large its images are; give a calibration file "
+        "(camera_info, of erd demo --camera-info)"
+    )
 
 
 def _info_for(message: Any, camera: Camera) -> CameraInfo:

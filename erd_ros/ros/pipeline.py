@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,20 +16,24 @@ from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
+from erd_ros.ros.convert import ReceivedKeypoints
 from erd_ros.ros.frames import Frames, Placement
 from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
 from erd_ros.ros.knowledge import (
     Heights,
+    above_ground,
     cues_of_persons,
     metres_from_depth_image,
     used_cues,
 )
+from erd_ros.ros.names import given_ids, tracked_ids
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
 from erd_ros.runtime import Backend
 from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
 from erd_ros.runtime.people import People, PeopleConfig, PeopleFilter, moved, people_from_poses
+from erd_ros.runtime.plausible import seen_keypoints, surest
 from erd_ros.runtime.smoothing import SmoothingConfig
 from erd_ros.runtime.tracker import Tracker, TrackerConfig
 from erd_ros.skeleton import Skeleton
@@ -66,14 +71,16 @@ class Pipeline:
         backend: Backend,
         frames: Frames | None,
         remark: Remark,
+        prefix: str = "",
     ) -> None:
+        """``prefix`` begins every id; see ``erd_ros.ros.names``."""
         self.front_end: FrontEnd = FRONT_ENDS[parameters.input](parameters)
         self._frames = frames
         self._cameras = CameraReader(parameters.input_is_rectified)
         self._tracker, self._filter = Tracker(), PeopleFilter()
         self._estimator = Estimator(backend)
         self._sizes, self._heights = SizesByPerson(), Heights()
-        self._remark = remark
+        self._remark, self._prefix = remark, prefix
         self._stamp_s = float("-inf")
         fell_back = backend.device == "cpu" != parameters.device
         self._state = Person3DArray.CPU_FALLBACK if fell_back else Person3DArray.FULL
@@ -120,8 +127,9 @@ class Pipeline:
             camera = self._of_size(camera, received.size)
         if received.remark:
             self._remark("keypoints", received.remark)
+        received = self._usable(received, size)
         with _or_drop("not estimated"):
-            ids = received.ids or self._tracker.update(received.keypoints, self._stamp_s)
+            ids = self._ids(received)
             poses, used = self._estimate(received.keypoints, ids, camera, inputs)
         placement = self._placement(header)
         seen = moved(people_from_poses(poses, ids, used), *placement)
@@ -140,6 +148,32 @@ class Pipeline:
             state=Person3DArray.NO_ROOT if problem else self._state,
             problem=problem,
         )
+
+    def _usable(
+        self, received: ReceivedKeypoints, size: tuple[int, int] | None
+    ) -> ReceivedKeypoints:
+        """Without keypoints that nobody saw, and without the persons who are too many."""
+        most, persons = self._parameters.max_persons, len(received.keypoints)
+        keypoints = seen_keypoints(
+            received.keypoints, received.size or size, self._parameters.image_margin
+        )
+        if persons <= most:
+            return replace(received, keypoints=keypoints)
+        self._remark(
+            "too many persons",
+            f"{persons} persons in one image: the surest {most} are used, {persons - most} are "
+            "left out; raise max_persons if they are real",
+        )
+        kept = surest(keypoints, most)
+        ids = [received.ids[person] for person in kept] if received.ids else None
+        pixels, confidence = keypoints.pixels[kept], keypoints.confidence[kept]
+        fewer = Keypoints2D(keypoints.skeleton, pixels, confidence)
+        return replace(received, keypoints=fewer, ids=ids)
+
+    def _ids(self, received: ReceivedKeypoints) -> list[str]:
+        if received.ids:
+            return given_ids(received.ids, self._prefix)
+        return tracked_ids(self._tracker.update(received.keypoints, self._stamp_s), self._prefix)
 
     def _forget_ended(self, people: People) -> None:
         ended = {people.ids[row] for row in np.flatnonzero(people.ended)}
@@ -191,7 +225,7 @@ class Pipeline:
         if self._frames is None or not self._parameters.ground_frame:
             return None
         try:
-            return self._look_up(self._parameters.ground_frame, header)
+            return above_ground(self._look_up(self._parameters.ground_frame, header))
         except ErdError as error:
             self._remark("no ground", f"size and distance are found without the ground: {error}")
             return None

@@ -23,7 +23,8 @@ from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, Sourc
 from erd_ros.errors import InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.ros.packets import Packet, first_image_size, packets_of_bag, packets_of_source
-from erd_ros.ros.process import run_process
+from erd_ros.ros.process import logged, run_process
+from erd_ros.ros.services import answer_every_request
 
 NODE_NAME = "player"
 TOPICS = {"camera_info": CameraInfo, "image": Image, "keypoints": Person2DArray}
@@ -137,6 +138,7 @@ class Player(Node):
             kind: self.create_publisher(kind, name, QoSProfile(depth=_DEPTHS[name]))
             for name, kind in TOPICS.items()
         }
+        answer_every_request(self)
 
     def play(self) -> None:
         """Wait for subscribers, publish everything, wait until it has arrived."""
@@ -195,7 +197,8 @@ class Player(Node):
         """Serve the node's own services for a while, or until it is told to stop."""
         deadline_s = time.monotonic() + seconds
         while not self._told_to_stop.is_set() and (left_s := deadline_s - time.monotonic()) > 0:
-            rclpy.spin_once(self, timeout_sec=min(left_s, _POLL_S))
+            with logged(self):
+                rclpy.spin_once(self, timeout_sec=min(left_s, _POLL_S))
 
     def _publish(self, packet: Packet, stamp_ns: int) -> None:
         keep = packet.recorded and self._parameters.original_stamps

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray
 from erd_ros.ros.cameras import camera_from_info
 from erd_ros.ros.images import rgb_from_image
-from erd_ros.ros.process import run_process, spin
+from erd_ros.ros.process import Told, run_process, spin
 
 NODE_NAME = "recorder"
 # Images are kept as JPEG, at most this many: then every second one goes, and so on.
@@ -162,9 +161,10 @@ def main(args: Sequence[str] | None = None) -> int:
     return run_process(NODE_NAME, args, _record)
 
 
-def _record(told: Event) -> None:
+def _record(told: Told) -> None:
     recorder = Recorder()
     spin(recorder, told)
+    told.finishing = True  # a slow disk must not cost the recording
     recorder.recording().save(recorder.path)
 
 

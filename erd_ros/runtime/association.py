@@ -76,23 +76,42 @@ class Match(NamedTuple):
     rival: int | None
 
 
-def compare(persons: FloatArray, expected: FloatArray) -> Comparison:
-    """Each of ``persons`` (N, J, 2) with each of ``expected`` (T, J, 2), pixels, NaN = missing."""
-    steps = (persons[:, None] - expected[None]).astype(np.float64)  # (N, T, J, 2)
-    common = np.isfinite(steps).all(-1)
-    count = np.maximum(common.sum(-1), 1)
-    size = np.maximum(_sizes(persons)[:, None], _sizes(expected)[None])
-    steps = np.where(common[..., None], steps / size[..., None, None], 0)
-    mean = steps.sum(-2) / count[..., None]
-    around = np.where(common[..., None], steps - mean[..., None, :], 0)
-    ours, theirs = (_spread(points, common, count) for points in (persons[:, None], expected[None]))
+def compare(persons: FloatArray, expected: FloatArray, gate: Array) -> Comparison:
+    """Each of ``persons`` (N, J, 2) with each of ``expected`` (T, J, 2), pixels, NaN = missing.
+
+    gate  (T,) in sizes; pairs whose boxes lie farther apart have an infinite distance, and what
+          else is said of them means nothing
+    """
+    shape = len(persons), len(expected)
+    size = np.maximum(_sizes(persons)[:, None], _sizes(expected)[None]).astype(np.float64)
+    rows, columns = np.nonzero(_gaps(persons, expected) <= gate * size)
+    pairs = _compare_pairs(
+        _by_keypoint(persons)[..., rows], _by_keypoint(expected)[..., columns], size[rows, columns]
+    )
+    full = Comparison(*(np.zeros(shape) for _ in Comparison._fields))
+    full = full._replace(distance=np.full(shape, np.inf), lever=np.ones(shape))
+    for matrix, values in zip(full, pairs, strict=True):
+        matrix[rows, columns] = values
+    return full
+
+
+def _compare_pairs(ours: Array, theirs: Array, size: Array) -> Comparison:
+    """Of P pairs (2, J, P), each of this ``size`` (P,); all that is said (P,)."""
+    across, down = (ours - theirs) / size
+    common = np.isfinite(across + down)
+    count = np.maximum(common.sum(0), 1)
+    across, down = (np.where(common, steps, 0) for steps in (across, down))
+    mean_across, mean_down = across.sum(0) / count, down.sum(0) / count
+    distance = np.sqrt(across**2 + down**2).sum(0) / count
+    around = np.sqrt((across - mean_across) ** 2 + (down - mean_down) ** 2)
+    our_spread, their_spread = (_spread(points, common, count) for points in (ours, theirs))
     return Comparison(
-        distance=np.where(common.any(-1), np.linalg.norm(steps, axis=-1).sum(-1) / count, np.inf),
-        across=mean[..., 0],
-        down=mean[..., 1],
-        posture=np.linalg.norm(around, axis=-1).sum(-1) / count,
-        growth=np.log(ours / theirs),
-        lever=size / np.minimum(ours, theirs) / np.sqrt(count),
+        distance=np.where(common.any(0), distance, np.inf),
+        across=mean_across,
+        down=mean_down,
+        posture=np.where(common, around, 0).sum(0) / count,
+        growth=np.log(our_spread / their_spread),
+        lever=size / np.minimum(our_spread, their_spread) / np.sqrt(count),
     )
 
 
@@ -139,32 +158,97 @@ def assign(costs: Array, lost: Mask) -> Iterator[Match]:
     likely = costs < _STRANGER
     # A column of its own for each person: to be nobody of those known.
     strangers = np.full((persons, persons), _STRANGER)
-    costs = np.hstack([np.where(likely, costs, _IMPOSSIBLE), strangers])
-    rows, columns = linear_sum_assignment(costs)
-    best = costs[rows, columns].sum()
-    for row, column in zip(rows, columns, strict=True):
-        if column >= known:
-            continue
-        if likely[row].sum() == likely[:, column].sum() == 1:
+    open_costs = np.hstack([np.where(likely, costs, _IMPOSSIBLE), strangers])
+    rows, columns = linear_sum_assignment(open_costs)
+    matched = columns < known
+    alone = (likely.sum(1)[rows] == 1) & (likely.sum(0)[np.where(matched, columns, 0)] == 1)
+    if not (matched & ~alone).any():
+        yield from (Match(rows[i], columns[i], True, None) for i in np.flatnonzero(matched))
+        return
+    others = _Others(np.where(likely, costs, np.inf), rows[matched], columns[matched])
+    for place, index in enumerate(np.flatnonzero(matched)):
+        row, column = rows[index], columns[index]
+        if alone[index]:
             yield Match(row, column, True, None)
             continue
-        others = costs.copy()
-        others[row, column] = _IMPOSSIBLE
-        _, other_columns = linear_sum_assignment(others)
-        margin = _MARGIN_LOST if lost[column] else _MARGIN
-        certain = bool(others[rows, other_columns].sum() - best >= margin)
-        other = other_columns[row]
-        free = not certain and other < known and other not in columns
-        yield Match(row, column, certain, other if free else None)
+        certain = bool(others.dearer[place] >= (_MARGIN_LOST if lost[column] else _MARGIN))
+        rival = None if certain else others.rival(place)
+        yield Match(row, column, certain, rival)
 
 
-def _spread(points: FloatArray, common: Mask, count: NDArray[np.int64]) -> Array:
-    """(N, T) root mean square distance from their middle of the keypoints in common, pixels."""
-    used = np.where(common[..., None], points, 0).astype(np.float64)
-    middle = used.sum(-2, keepdims=True) / count[..., None, None]
-    squared = np.where(common, ((used - middle) ** 2).sum(-1), 0).sum(-1) / count
+class _Others:
+    """What the best answers without one match each cost more than the best with it.
+
+    Who gives up a column takes that of somebody else, who takes another one, until a column is
+    taken that nobody had or the one given up: a way around. The nodes are the M matches, and last
+    whatever nobody has; the shortest ways between all of them are Floyd and Warshall's.
+
+    dearer  (M,) by how much
+    """
+
+    def __init__(self, costs: Array, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+        """``costs`` (N, T), infinite = not possible; matches ``rows``, ``columns`` (M,)."""
+        free = np.ones(costs.shape[1], bool)
+        free[columns] = False
+        nobody = np.ones(len(costs), bool)
+        nobody[rows] = False
+        had = costs[rows, columns]
+        steps = np.full((len(rows) + 1, len(rows) + 1), np.inf)
+        steps[:-1, :-1] = costs[np.ix_(rows, columns)] - had[:, None]
+        self._free, self._of_free = np.flatnonzero(free), costs[np.ix_(rows, free)]
+        cheapest = self._of_free.min(1, initial=np.inf)
+        steps[:-1, -1] = np.minimum(cheapest, _STRANGER) - had
+        # A column may stay free, or go to somebody who had none.
+        entering = costs[np.ix_(nobody, columns)].min(0, initial=np.inf) - _STRANGER
+        steps[-1, :-1] = np.minimum(entering, 0)
+        np.fill_diagonal(steps, np.inf)
+        self._around = steps + _shortest(steps).T
+        self._cheapest = cheapest
+        self.dearer = self._around.min(1)[:-1]
+
+    def rival(self, match: int) -> int | None:
+        """The column that nobody has which this match's person would take, if it is one."""
+        takes_free = self._around[match].argmin() == len(self._around) - 1
+        if not takes_free or self._cheapest[match] >= _STRANGER:
+            return None
+        return int(self._free[self._of_free[match].argmin()])
+
+
+def _shortest(steps: Array) -> Array:
+    """Lengths (M, M) of the shortest ways between M nodes (Floyd and Warshall)."""
+    length = steps.copy()
+    through = np.empty_like(length)
+    for node in range(len(length)):
+        np.add(length[:, node, None], length[node], out=through)
+        np.minimum(length, through, out=length)
+    return length
+
+
+def _by_keypoint(points: FloatArray) -> Array:
+    """(N, J, 2) to (2, J, N): numpy goes through all persons at a stretch."""
+    return np.ascontiguousarray(points.transpose(2, 1, 0), np.float64)
+
+
+def _spread(points: Array, common: Mask, count: NDArray[np.int64]) -> Array:
+    """(P,) root mean square distance from their middle of the keypoints in common, pixels.
+
+    points  (2, J, P) with ``common`` (J, P) and their ``count`` (P,)
+    """
+    x, y = (np.where(common, one, 0.0) for one in points)
+    x, y = x - x.sum(0) / count, y - y.sum(0) / count
+    squared = np.where(common, x * x + y * y, 0).sum(0) / count
     # A pixel is added: a spread of nothing, of one keypoint alone, says nothing.
     return np.asarray(np.sqrt(squared) + 1)
+
+
+def _gaps(persons: FloatArray, expected: FloatArray) -> Array:
+    """(N, T) pixels from box to box along the axis on which they lie farther apart; 0 = neither.
+
+    No keypoint of the one is nearer to one of the other.
+    """
+    low, high = np.nanmin(persons, axis=1)[:, None], np.nanmax(persons, axis=1)[:, None]
+    other_low, other_high = np.nanmin(expected, axis=1), np.nanmax(expected, axis=1)
+    return np.asarray(np.maximum(low - other_high, other_low - high).max(-1), np.float64).clip(0)
 
 
 def _sizes(pixels: FloatArray) -> FloatArray:

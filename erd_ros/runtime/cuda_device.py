@@ -121,6 +121,6 @@ def _import_runtime() -> Any:
         except ImportError as error:
             raise BackendError(
                 f"CUDA cannot be used from Python ({error}); install it with "
-                "`pip install cuda-python`, or choose another backend"
+                "`pip install cuda-python`, or set allow_fallback: true, or device: cpu"
             ) from error
     return runtime

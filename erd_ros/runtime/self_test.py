@@ -70,7 +70,8 @@ def _check(backend: "Backend", golden: "Golden", persons: int, tolerance: float)
             raise BackendError(
                 f"self-test of {backend.name} on {backend.device} failed: with {persons} persons "
                 f"'{name}' is {difference:.4g} off, at most {tolerance:g} is allowed for "
-                f"{backend.precision}; run another backend or device, or export the model again"
+                f"{backend.precision}; set allow_fallback: true, or another device, or export the "
+                "model again"
             )
         largest = max(largest, difference)
     return largest

@@ -11,7 +11,7 @@ try:
 except ImportError as error:
     raise BackendError(
         f"TensorRT cannot be imported ({error}); on a Jetson it is JetPack's python3-libnvinfer, "
-        "elsewhere `pip install tensorrt`; or choose backend 'onnxruntime' or device cpu"
+        "elsewhere `pip install tensorrt`; or set allow_fallback: true, or device: cpu"
     ) from error
 
 _logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def check_version() -> None:
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
         raise BackendError(
             f"TensorRT is {version}, expected {_OLDEST[0]}.{_OLDEST[1]} or newer; update JetPack, "
-            "or choose backend 'onnxruntime'"
+            "or set allow_fallback: true, or device: cpu"
         )
 
 

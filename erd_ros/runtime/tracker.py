@@ -1,6 +1,7 @@
 """Who is who from image to image, by the keypoints' positions alone."""
 
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 
@@ -20,6 +21,10 @@ _REACH_S = 0.5
 # Time constants, seconds: of a track's velocity, of the slowing down of one that is not seen, and
 # of what its keypoints' tremble is taken from.
 _VELOCITY_TIME_S, _SLOWING_S, _TREMBLE_TIME_S = 0.15, 0.5, 1.0
+
+# So many of those lost are remembered, the last seen first: keypoints that are somebody else in
+# each image, as noise is, would fill the memory with thousands.
+_MOST_REMEMBERED = 200
 
 # hri_rviz reads the last five characters of a frame as the id: one letter and four digits.
 _LARGEST_ID = 9999
@@ -86,7 +91,8 @@ class Tracker:
     """Gives each person an id, b0001 and counting, that stays while the person is seen.
 
     A person who may be one or another of those lost is given a new id rather than a wrong one.
-    Same keypoints and stamps, same ids. After b9999 come the ids that are free from b0001 on.
+    Same keypoints and stamps, same ids. After b9999 come the ids that are free from b0001 on, and
+    b10000 and counting where none is.
     """
 
     def __init__(self, config: TrackerConfig | None = None) -> None:
@@ -113,16 +119,22 @@ class Tracker:
         seen = np.flatnonzero((keypoints.confidence > 0).any(-1))
         matches = self._matches(keypoints.pixels[seen])
         identities = [""] * len(keypoints)
+        taken = {track.identity for track in self._tracks}
         for row, person in enumerate(seen):
-            track = matches.get(row) or self._new_track(keypoints.pixels[person])
+            track = matches.get(row) or self._new_track(keypoints.pixels[person], taken)
             track.see(keypoints.pixels[person], stamp_s)
             identities[person] = track.identity
         return identities
 
     def _let_time_pass(self) -> None:
-        """End and forget those who were not seen for too long."""
+        """End and forget those who were not seen for too long, or who are too many."""
         memory_s = max(self.config.timeout_s, _MEMORY_S)
         self._tracks = [t for t in self._tracks if self._stamp_s - t.seen_s <= memory_s]
+        lost = [t for t in self._tracks if t.seen_s < self._stamp_before_s]
+        if len(lost) > _MOST_REMEMBERED:
+            lost.sort(key=lambda track: track.seen_s)
+            forgotten = {track.identity for track in lost[:-_MOST_REMEMBERED]}
+            self._tracks = [t for t in self._tracks if t.identity not in forgotten]
         for track in self._tracks:
             track.ended |= self._stamp_s - track.seen_s > self.config.timeout_s
 
@@ -130,12 +142,14 @@ class Tracker:
         """Tracks by index into ``persons`` (N, J, 2): likeliest together, none past its gate."""
         if not len(persons) or not self._tracks:
             return {}
-        compared = compare(persons, np.stack([t.expected(self._stamp_s) for t in self._tracks]))
+        unseen_s = self._stamp_s - np.array([track.seen_s for track in self._tracks])
+        gate = self.config.gate + self.config.speed * unseen_s
+        expected = np.stack([track.expected(self._stamp_s) for track in self._tracks])
+        compared = compare(persons, expected, gate)
         found: dict[int, _Track] = {}
         told: set[int] = set()
-        unseen_s = self._stamp_s - np.array([track.seen_s for track in self._tracks])
         lost = unseen_s > self._stamp_s - self._stamp_before_s
-        costs = self._costs(compared, unseen_s, lost)
+        costs = np.where(compared.distance <= gate, self._costs(compared, unseen_s, lost), np.inf)
         behind = ((compared.distance <= self.config.gate) & ~lost).any(1)
         long_lost = lost & (unseen_s > _HIDDEN_S)
         for match in list(assign(costs, lost)):
@@ -155,23 +169,27 @@ class Tracker:
         return found
 
     def _costs(self, compared: Comparison, unseen_s: Array, lost: Mask) -> Array:
-        """(N, T) surprise of each match, infinite past the gate."""
+        """(N, T) surprise of each match."""
         tremble = np.sqrt([track.tremble_squared for track in self._tracks])
         known_s = np.array([track.known_s for track in self._tracks])
-        gate = self.config.gate + self.config.speed * unseen_s
         reach = self.config.gate + self.config.speed * np.minimum(unseen_s, _REACH_S)
-        costs = surprise(compared, unseen_s, known_s, lost, tremble, reach)
-        return np.where(compared.distance <= gate, costs, np.inf)
+        return surprise(compared, unseen_s, known_s, lost, tremble, reach)
 
-    def _new_track(self, pixels: FloatArray) -> _Track:
-        taken = {track.identity for track in self._tracks}
-        while True:
-            self._count = self._count % _LARGEST_ID + 1
-            identity = f"b{self._count:04d}"
-            if identity not in taken:
-                break
+    def _new_track(self, pixels: FloatArray, taken: set[str]) -> _Track:
+        """``taken`` are the ids of all tracks; the new one is added."""
+        identity = self._free_id(taken)
+        taken.add(identity)
         # The same detector sees them all.
         known = [track.tremble_squared for track in self._tracks] or [TREMBLE**2]
         track = _Track(identity, pixels, self._stamp_s, float(np.median(known)))
         self._tracks.append(track)
         return track
+
+    def _free_id(self, taken: set[str]) -> str:
+        for _ in range(_LARGEST_ID):
+            self._count = self._count % _LARGEST_ID + 1
+            identity = f"b{self._count:04d}"
+            if identity not in taken:
+                return identity
+        beyond = (f"b{number}" for number in count(_LARGEST_ID + 1))
+        return next(identity for identity in beyond if identity not in taken)

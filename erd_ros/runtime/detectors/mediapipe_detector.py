@@ -25,6 +25,8 @@ _NOISE = (
     b"before absl::InitializeLog() is called",
     b"Feedback manager requires a model with a single signature",
     b"Using NORM_RECT without IMAGE_DIMENSIONS",
+    b"Successfully initialized EGL",  # these two where there is a GPU or Mesa
+    b"GL version:",
 )
 
 
@@ -137,8 +139,8 @@ def _check_model_file(model_complexity: int, solution_file: Path) -> None:
     file = solution_file.parents[2] / "modules" / "pose_landmark" / name
     if not file.is_file():
         raise BackendError(
-            f"MediaPipe's model {file} is not there; use model_complexity 1, which its wheel "
-            "brings, or put the file in that place"
+            f"MediaPipe's model {file} is not there; `pip install mediapipe==0.10.21` brings it, "
+            "that of full complexity alone, or put the file in that place"
         )
 
 
