@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 from erd_ros.errors import ErdError, InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
-from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
+from erd_ros.pose import Keypoints2D, Pose3D
 from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
 from erd_ros.ros.convert import ReceivedKeypoints
 from erd_ros.ros.frames import Frames, Placement
@@ -28,7 +28,7 @@ from erd_ros.ros.knowledge import (
 )
 from erd_ros.ros.names import given_ids, tracked_ids
 from erd_ros.ros.parameters import NodeParameters
-from erd_ros.ros.scene import FrameError, Scene, possible_joints
+from erd_ros.ros.scene import FrameError, Scene, possible_joints, unplaced
 from erd_ros.runtime import Backend
 from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
@@ -202,7 +202,7 @@ class Pipeline:
     ) -> tuple[Pose3D, list[int]]:
         """Poses in the camera frame, and which cues each was found with."""
         if camera is None or inputs.info is None:
-            return _unplaced(keypoints, self._estimator.skeleton), []
+            return unplaced(keypoints, self._estimator.skeleton), []
         header = inputs.message.header
         self._compare_frames(header.frame_id, inputs.info.header.frame_id)
         if not self._estimator.backend.takes_cues:
@@ -288,14 +288,3 @@ class Pipeline:
         self.front_end.close()
         if self._frames is not None:
             self._frames.close()
-
-
-def _unplaced(keypoints: Keypoints2D, skeleton: Skeleton) -> Pose3D:
-    """The same persons, somewhere."""
-    persons, joints = len(keypoints), len(skeleton)
-
-    def unknown(*shape: int) -> FloatArray:
-        return np.full((persons, *shape), np.nan, np.float32)
-
-    confidence = keypoints.to_layout(skeleton).confidence
-    return Pose3D(skeleton, unknown(joints, 3), unknown(3), confidence, unknown())

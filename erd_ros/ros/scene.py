@@ -8,7 +8,7 @@ from std_msgs.msg import Header
 
 from erd_ros.errors import ErdError
 from erd_ros.msg import Person3DArray
-from erd_ros.pose import Keypoints2D
+from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.ros.images import ImageArray
 from erd_ros.runtime.people import People
 from erd_ros.skeleton import Skeleton, conversion_matrix
@@ -53,3 +53,14 @@ class Scene:
 def possible_joints(source: Skeleton, target: Skeleton) -> Mask:
     """(J,) joints of ``target`` that keypoints in the layout ``source`` can give."""
     return np.asarray(conversion_matrix(source, target).any(axis=1))
+
+
+def unplaced(keypoints: Keypoints2D, skeleton: Skeleton) -> Pose3D:
+    """The same persons, somewhere: what is known of them without a camera."""
+    persons, joints = len(keypoints), len(skeleton)
+
+    def unknown(*shape: int) -> FloatArray:
+        return np.full((persons, *shape), np.nan, np.float32)
+
+    confidence = keypoints.to_layout(skeleton).confidence
+    return Pose3D(skeleton, unknown(joints, 3), unknown(3), confidence, unknown())
