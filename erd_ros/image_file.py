@@ -71,7 +71,7 @@ def _png_size(content: bytes) -> Size:
         length, kind = struct.unpack_from(">I4s", content, at)
         at += 12 + length
         if at > len(content):
-            raise _undecodable(content, f"a PNG chunk of {length} bytes ends behind it")
+            raise _undecodable(content, f"a PNG chunk of {length} bytes is longer than it")
         if kind == b"IEND":
             return width, height
     raise _undecodable(content, f"it has more than {_MOST_CHUNKS} PNG chunks")
