@@ -35,8 +35,13 @@ def check_size(width: int, height: int) -> None:
     if width * height > LARGEST_IMAGE_PX or max(width, height) > LARGEST_SIDE_PX:
         raise InputError(
             f"the image is {width}x{height}, more than the {LARGEST_IMAGE_PX / 1e6:.1f} million "
-            f"pixels or {LARGEST_SIDE_PX} a side that are read; make it smaller in its publisher"
+            f"pixels or {LARGEST_SIDE_PX} a side that are read; make it smaller where it comes from"
         )
+
+
+def is_image_file(first: bytes) -> bool:
+    """Whether a file that begins so is JPEG or PNG."""
+    return first.startswith((_PNG, _JPEG))
 
 
 def image_size(data: bytes | memoryview) -> Size:

@@ -9,7 +9,8 @@ import numpy as np
 
 from erd_ros.demo.bag import bag_topics
 from erd_ros.demo.calibration import camera_from_file
-from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, SyntheticSource
+from erd_ros.demo.capture import DEFAULT_FIELD_OF_VIEW_DEG, capture
+from erd_ros.demo.sources import SyntheticSource
 from erd_ros.errors import InputError
 
 
@@ -47,7 +48,7 @@ def _synthetic(arguments: argparse.Namespace) -> Playback:
 def _capture(arguments: argparse.Namespace) -> Playback:
     video = arguments.camera if arguments.video is None else arguments.video
     fov_deg = DEFAULT_FIELD_OF_VIEW_DEG if arguments.fov is None else arguments.fov
-    source = CaptureSource(video, arguments.camera_info, fov_deg, arguments.rate)
+    source = capture(video, arguments.camera_info, fov_deg, arguments.rate)
     player = {
         "source": "camera" if source.live else "video",
         "path": "" if source.live else str(Path(video).resolve()),

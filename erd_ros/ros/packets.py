@@ -74,12 +74,11 @@ def message_from_keypoints(keypoints: Keypoints2D, camera: Camera) -> Person2DAr
 def packets_of_source(source: Source) -> Iterator[Packet]:
     """Every frame of a source, CameraInfo first: the node then has it when the frame comes."""
     info = info_from_camera(source.camera)
-    for index, frame in enumerate(source.frames()):
+    for frame in source.frames():
         messages = [info, image_from_rgb(frame.image, Header(frame_id=FRAME_ID))]
         if frame.keypoints is not None:
             messages.append(message_from_keypoints(frame.keypoints, source.camera))
-        time_s = index / source.rate_hz
-        yield Packet(time_s, time_s, tuple(messages))
+        yield Packet(frame.time_s, frame.time_s, tuple(messages))
 
 
 def packets_of_bag(path: str, topics: BagTopics, camera: Camera | None) -> Iterator[Packet]:

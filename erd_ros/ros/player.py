@@ -19,7 +19,8 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from erd_ros.demo.bag import bag_topics
 from erd_ros.demo.calibration import camera_from_field_of_view, camera_from_file
-from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, Source, SyntheticSource
+from erd_ros.demo.capture import DEFAULT_FIELD_OF_VIEW_DEG, capture
+from erd_ros.demo.sources import Source, SyntheticSource
 from erd_ros.errors import InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.ros.packets import Packet, first_image_size, packets_of_bag, packets_of_source
@@ -94,9 +95,9 @@ def _camera(parameters: PlayerParameters) -> tuple[str, Callable[[], Iterator[Pa
     return _of_source(_capture(parameters.camera, parameters))
 
 
-def _capture(video: str | int, parameters: PlayerParameters) -> CaptureSource:
+def _capture(video: str | int, parameters: PlayerParameters) -> Source:
     fov = parameters.fov or DEFAULT_FIELD_OF_VIEW_DEG
-    return CaptureSource(video, _calibration(parameters), fov, parameters.rate)
+    return capture(video, _calibration(parameters), fov, parameters.rate)
 
 
 def _of_source(source: Source) -> tuple[str, Callable[[], Iterator[Packet]]]:
