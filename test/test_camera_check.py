@@ -29,6 +29,8 @@ def camera(fx=600.0, fy=600.0, cx=320.0, cy=240.0, d=(), model="plumb_bob", size
         (camera(480, 480, 240, 180), "about 480x360 and not"),
         (camera(900, 900, 640, 360, size=(1920, 1080)), "about 1280x720 and not"),
         (camera(d=(300.0, -200, 0, 0)), r"D = \[300.0, -200.0.*factor of .*expected 0.75 to 4"),
+        (camera(d=(1e300, 0, 0, 0)), "expected 0.75 to 4"),
+        (camera(d=(0.0, 1e298, 0, 0)), "expected 0.75 to 4"),
         (camera(d=(300.0, 0, 0, 0)), "expected 0.75 to 4"),
         (camera(d=(-300.0, 200, 0, 0)), r"D = \[-300.0.*factor of nan"),
         (camera(d=(0.1, 0, 150.0, 0, 0)), r"150.0.*expected 0.75 to 4"),

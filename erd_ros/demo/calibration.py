@@ -9,6 +9,7 @@ import yaml
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.geometry.camera_check import check_plausible
+from erd_ros.image_file import check_size
 
 _MOST_CHARACTERS = 100_000
 
@@ -37,12 +38,15 @@ def camera_from_file(path: Path) -> Camera:
             f"camera calibration '{path}' is not one that camera_calibration wrote "
             f"({' '.join(str(error).split())[:100]})"
         ) from error
+    check_size(camera.width, camera.height)
     check_plausible(camera)
     return camera
 
 
 def _text(path: Path) -> str:
-    with path.open() as file:
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
+    with path.open(encoding="utf-8") as file:
         text = file.read(_MOST_CHARACTERS + 1)
     if len(text) > _MOST_CHARACTERS:
         raise ValueError(f"more than {_MOST_CHARACTERS} characters")
@@ -55,8 +59,14 @@ def _camera(values: Any) -> Camera:
         int(values["image_height"]),
         np.array(_numbers(values["camera_matrix"]["data"]), np.float64).reshape(3, 3),
         _numbers(values["distortion_coefficients"]["data"]),
-        str(values["distortion_model"])[:100],
+        _name(values["distortion_model"]),
     )
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"distortion_model is a {type(value).__name__}, expected a name")
+    return value[:100]
 
 
 def _numbers(values: Any) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from erd_ros.demo.calibration import camera_from_file
 from erd_ros.demo.capture import DEFAULT_FIELD_OF_VIEW_DEG, capture
 from erd_ros.demo.sources import SyntheticSource
 from erd_ros.errors import InputError
+from erd_ros.input_file import check_name
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,21 @@ def playback_of(arguments: argparse.Namespace) -> Playback:
         raise InputError(f"--seconds is {arguments.seconds:g}, expected 0 or more")
     if not (arguments.rate == 0 or 0.1 <= arguments.rate <= 200):
         raise InputError(f"--rate is {arguments.rate:g} Hz, expected 0.1 to 200")
+    _check_names(arguments)
     if arguments.bag is not None:
         return _bag(arguments)
     if arguments.video is None and arguments.camera is None:
         return _synthetic(arguments)
     return _capture(arguments)
+
+
+def _check_names(arguments: argparse.Namespace) -> None:
+    """Of what other processes are told: ROS parameters are UTF-8."""
+    for what in ("video", "bag", "camera_info", "model", "out"):
+        name = getattr(arguments, what)
+        if name:
+            check_name(str(name), f"--{what.replace('_', '-')}")
+    check_name(str(Path.cwd()), "the working directory")
 
 
 def _synthetic(arguments: argparse.Namespace) -> Playback:

@@ -77,7 +77,8 @@ def _check_lens(camera: Camera) -> None:
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     pixels = camera.intrinsics[:2, 2] + circle * min(camera.width, camera.height) / 4
     pinhole = np.linalg.norm((pixels - camera.intrinsics[:2, 2]) / _focal(camera), axis=-1)
-    ratios = np.linalg.norm(camera.rays(pixels), axis=-1) / pinhole
+    with np.errstate(over="ignore", invalid="ignore"):  # coefficients of 1e300
+        ratios = np.linalg.norm(camera.rays(pixels), axis=-1) / pinhole
     low, high = _RAY_BY_PINHOLE
     # Written so that NaN, a ray that was not found, is refused.
     if not ((ratios >= low) & (ratios <= high)).all():
