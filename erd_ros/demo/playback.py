@@ -31,6 +31,8 @@ def playback_of(arguments: argparse.Namespace) -> Playback:
     if not (arguments.rate == 0 or 0.1 <= arguments.rate <= 200):
         raise InputError(f"--rate is {arguments.rate:g} Hz, expected 0.1 to 200")
     _check_names(arguments)
+    if arguments.image_topic is not None and arguments.bag is None:
+        raise InputError("--image-topic is for --bag; give it too")
     if arguments.bag is not None:
         return _bag(arguments)
     if arguments.video is None and arguments.camera is None:
@@ -40,7 +42,7 @@ def playback_of(arguments: argparse.Namespace) -> Playback:
 
 def _check_names(arguments: argparse.Namespace) -> None:
     """Of what other processes are told: ROS parameters are UTF-8."""
-    for what in ("video", "bag", "camera_info", "model", "out"):
+    for what in ("video", "bag", "image_topic", "camera_info", "model", "out"):
         name = getattr(arguments, what)
         if name:
             check_name(str(name), f"--{what.replace('_', '-')}")
@@ -75,7 +77,7 @@ def _capture(arguments: argparse.Namespace) -> Playback:
 def _bag(arguments: argparse.Namespace) -> Playback:
     if arguments.rate:
         raise InputError(f"--rate is {arguments.rate:g} Hz, but a bag is played as it was recorded")
-    topics = bag_topics(arguments.bag)
+    topics = bag_topics(arguments.bag, arguments.image_topic or "")
     if arguments.camera_info is not None:
         camera_from_file(arguments.camera_info)
     elif arguments.fov is None and not topics.camera_info:
@@ -86,6 +88,7 @@ def _bag(arguments: argparse.Namespace) -> Playback:
     player = {
         "source": "bag",
         "path": str(Path(arguments.bag).resolve()),
+        "image_topic": arguments.image_topic or "",
         "fov": float(arguments.fov or 0.0),
         "camera_info": _absolute(arguments.camera_info),
     }

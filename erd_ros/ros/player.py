@@ -43,6 +43,7 @@ class PlayerParameters:
 
     source            synthetic, video, camera or bag
     path              of the video or bag
+    image_topic       of the bag; empty = its keypoints, or else its colour camera
     camera            number of the camera
     camera_info       calibration file; empty = what the bag says, or a pinhole of ``fov`` degrees
     fov               horizontal field of view, degrees; 0 = 60, or what the bag says
@@ -56,6 +57,7 @@ class PlayerParameters:
 
     source: str = "synthetic"
     path: str = ""
+    image_topic: str = ""
     camera: int = 0
     camera_info: str = ""
     fov: float = 0.0
@@ -105,7 +107,7 @@ def _of_source(source: Source) -> tuple[str, Callable[[], Iterator[Packet]]]:
 
 
 def _bag(parameters: PlayerParameters) -> tuple[str, Callable[[], Iterator[Packet]]]:
-    topics = bag_topics(parameters.path)
+    topics = bag_topics(parameters.path, parameters.image_topic)
     calibration = _calibration(parameters)
     camera = camera_from_file(calibration) if calibration else None
     if camera is None and parameters.fov:
