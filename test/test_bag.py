@@ -1,5 +1,8 @@
 """Which topics of a bag are played, and one line for bags that cannot be read."""
 
+import sqlite3
+import struct
+
 import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
@@ -106,8 +109,25 @@ def test_a_folder_without_metadata_is_played_or_gets_the_command_that_helps(tmp_
         bag_topics(str(bag))
     assert f"rosbags-convert --src {bag}/*.mcap --dst NEW_FOLDER" in str(two.value)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="without metadata.yaml, and no .mcap or .db3 file in it"):
+    with pytest.raises(InputError, match=r"without metadata.yaml, and no .mcap or"):
         bag_topics(str(tmp_path / "empty"))
+
+
+def test_a_stamp_of_another_clock_and_a_pause_of_years_do_not_stop_the_player(tmp_path):
+    bag = str(write_bag(tmp_path / "bag", {"/image": [image_of("rgb8", 3)] * 3}))
+    topics, camera = bag_topics(bag), robot_camera()
+    for packet in packets_of_bag(bag, topics, camera):
+        assert packet.stamp_s == pytest.approx(packet.due_s)
+    with sqlite3.connect(tmp_path / "bag" / "bag.db3") as table:
+        rows = [bytes(data) for (data,) in table.execute("select data from messages order by id")]
+        changed = rows[1][:4] + struct.pack("<i", -5) + rows[1][8:]
+        table.execute("update messages set data = ? where id = 2", (changed,))
+    packets = list(packets_of_bag(bag, topics, camera))
+    assert [p.stamp_s for p in packets] == pytest.approx([0, 0.05, 0.1])
+    with sqlite3.connect(tmp_path / "bag" / "bag.db3") as table:
+        table.execute("update messages set timestamp = timestamp * 2 where id = 3")
+    with pytest.raises(InputError, match=r"pauses for 4444\d\d\.\d hours, expected 1 at most"):
+        list(packets_of_bag(bag, topics, camera))
 
 
 @pytest.mark.parametrize("storage", [StoragePlugin.SQLITE3, StoragePlugin.MCAP])

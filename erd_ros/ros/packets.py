@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from rclpy.serialization import deserialize_message
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -16,17 +15,20 @@ from erd_ros.demo.bag import (
     IMAGE,
     KEYPOINTS,
     BagTopics,
+    RawMessage,
     bag_messages,
 )
 from erd_ros.demo.sources import Source
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
+from erd_ros.image_file import check_size
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray
 from erd_ros.pose import Keypoints2D
 from erd_ros.ros.images import image_from_rgb
 from erd_ros.ros.inputs import rgb_from_compressed
 
 FRAME_ID = "camera_optical_frame"
+_LONGEST_PAUSE_S = 3600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +94,23 @@ def packets_of_bag(path: str, topics: BagTopics, camera: Camera | None) -> Itera
             "(camera_info, of erd demo --camera-info), or a field of view (fov, --fov)"
         )
     begin_ns: tuple[int, int] | None = None
+    last_s = 0.0
     for raw in bag_messages(path, topics):
         if camera is not None and raw.message_type == CAMERA_INFO:
             continue
-        message = _decoded(deserialize_message(raw.data, _MESSAGES[raw.message_type]))
-        stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
+        message = _message(path, raw)
+        stamp_ns = 10**9 * message.header.stamp.sec + message.header.stamp.nanosec
         begin_ns = begin_ns or (raw.recorded_ns, stamp_ns)
         messages = (message,) if camera is None else (_info_for(message, camera), message)
         due_s, stamp_s = 1e-9 * (raw.recorded_ns - begin_ns[0]), 1e-9 * (stamp_ns - begin_ns[1])
+        if due_s > last_s + _LONGEST_PAUSE_S:
+            raise InputError(
+                f"bag '{path}' pauses for {(due_s - last_s) / 3600:.1f} hours, expected "
+                f"{_LONGEST_PAUSE_S / 3600:g} at most; is it damaged?"
+            )
+        last_s = due_s
+        # A stamp of another clock, or a damaged one, is of no use in the present.
+        stamp_s = stamp_s if abs(stamp_s - due_s) < _LONGEST_PAUSE_S else due_s
         yield Packet(due_s, stamp_s, messages, recorded=True)
 
 
@@ -107,8 +118,9 @@ def first_image_size(path: str, topics: BagTopics) -> tuple[int, int]:
     """(width, height) of the images, or of those behind the keypoints."""
     for raw in bag_messages(path, topics):
         if raw.message_type != CAMERA_INFO:
-            message = _decoded(deserialize_message(raw.data, _MESSAGES[raw.message_type]))
+            message = _message(path, raw)
             if message.width:
+                check_size(message.width, message.height)
                 return message.width, message.height
     raise InputError(
         f"bag '{path}' says nowhere how large its images are; give a calibration file "
@@ -120,6 +132,18 @@ def _info_for(message: Any, camera: Camera) -> CameraInfo:
     info = info_from_camera(camera)
     info.header = message.header
     return info
+
+
+def _message(path: str, raw: RawMessage) -> Any:
+    try:
+        return _decoded(deserialize_message(raw.data, _MESSAGES[raw.message_type]))
+    except InputError:
+        raise
+    except Exception as error:  # RMWError has no public name
+        raise InputError(
+            f"bag '{path}' has a message of type {raw.message_type} and {len(raw.data)} bytes that "
+            f"cannot be read ({str(error)[:100]}); was the bag cut short or copied badly?"
+        ) from error
 
 
 def _decoded(message: Any) -> Any:
