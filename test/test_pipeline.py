@@ -106,7 +106,7 @@ def crossing_keypoints(recorded):
     from erd_ros.ros.convert import keypoints_from_message
 
     for message in recorded:
-        yield keypoints_from_message(message, (CAMERA.width, CAMERA.height), 0.1).keypoints
+        yield keypoints_from_message(message, (CAMERA.width, CAMERA.height)).keypoints
 
 
 @pytest.fixture(scope="module")
