@@ -74,7 +74,8 @@ def draw_camera(generator: np.random.Generator, view: View) -> Camera:
             row, column = generator.integers(0, 3, 2)
             matrix[row, column] = odd(generator)
     if chance(generator, 0.05):
-        matrix = matrix * odd(generator)
+        with np.errstate(invalid="ignore", over="ignore"):
+            matrix = matrix * odd(generator)
     if chance(generator, 0.05):
         width, height = (int(side) for side in generator.choice([-1, 0, 1, 2**31, 2**63 - 1], 2))
     model, coefficients = ("", ())
