@@ -1,6 +1,7 @@
 """Fuzzing the pipeline: messages of every kind one after another, and all that is published."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from geometry_msgs.msg import PoseArray
 from rclpy.serialization import serialize_message
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
 
 from benchmark.fuzz_messages import (
     FOREIGN,
@@ -78,6 +80,12 @@ class PipelineTarget:
             sys.modules.setdefault(package, ModuleType(package))
             sys.modules.setdefault(f"{package}.msg", package_of)
         self._backend, self._poses = load(DEFAULT_MODEL), Poses()
+        # What is imported at the first message takes its time, and warns.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            serialize_message(MarkerArray())
+            if (messages := hri_messages()) is not None:
+                serialize_message(messages.Skeleton2D())
 
     def episode(self, generator: np.random.Generator) -> Iterator[Case]:
         parameters = _parameters(generator)

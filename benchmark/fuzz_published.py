@@ -56,7 +56,7 @@ def _wrong_with_person(person: Person3D) -> list[str]:
         rules["a residual is not finite"] = 0 <= person.residual < np.inf
         rules["somebody seen is unseen"] = person.unseen == 0
     if person.state == Person3D.PREDICTED:
-        rules["somebody predicted is not unseen"] = 0 < person.unseen < np.inf
+        rules["somebody predicted is not unseen"] = 0 <= person.unseen < np.inf
     return [f"state {person.state}: {rule}" for rule, holds in rules.items() if not holds]
 
 
