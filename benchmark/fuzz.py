@@ -80,7 +80,13 @@ class Job:
             "--targets", *arguments.targets,
         ]  # fmt: skip
         self.shards = shards_of(arguments, number)
-        self._process = subprocess.Popen(self._command, cwd=ROOT)
+        # Decoders of images have much to say on it.
+        self._log = arguments.state / f"job_{number}.log"
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen:
+        with self._log.open("wb") as log:
+            return subprocess.Popen(self._command, cwd=ROOT, stderr=log)
 
     def look(self) -> bool:
         """Whether it still has something to do."""
@@ -97,9 +103,9 @@ class Job:
 
     def _go_on(self, shard: Shard | None, episode: int, wrong: str) -> None:
         if shard is None:
-            raise SystemExit(f"a process {wrong} before its first input")
+            raise SystemExit(f"a process {wrong} before its first input; see {self._log}")
         skip_episode(shard, episode, wrong)
-        self._process = subprocess.Popen(self._command, cwd=ROOT)
+        self._process = self._start()
 
     def stop(self) -> None:
         self._process.kill()
