@@ -26,6 +26,7 @@ from benchmark.fuzz_episodes import (
     TARGETS,
     Progress,
     Shard,
+    limit_memory,
     read_progress,
     replay,
     run_shard,
@@ -183,6 +184,7 @@ def main() -> int:
     """Fuzz as the command line says; 1 where something was found."""
     arguments = parse_arguments()
     if arguments.shard is not None:
+        limit_memory()
         for shard in shards_of(arguments, arguments.shard):
             run_shard(shard)
         return 0

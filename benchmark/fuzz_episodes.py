@@ -114,7 +114,6 @@ def run_shard(shard: Shard) -> None:
     progress = read_progress(shard)
     if progress.inputs >= shard.inputs:
         return
-    _limit_memory()
     target = make_target(shard.target)
     saved_s = time.monotonic()
     at = os.open(shard.at, os.O_WRONLY | os.O_CREAT)
@@ -132,7 +131,8 @@ def run_shard(shard: Shard) -> None:
     shard.at.unlink()
 
 
-def _limit_memory() -> None:
+def limit_memory() -> None:
+    """Of this process, for good."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, hard))
 
