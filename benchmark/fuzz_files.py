@@ -1,6 +1,7 @@
 """Fuzzing what reads files: motion, model descriptions, calibrations, bags."""
 
 import atexit
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -16,13 +17,14 @@ from sensor_msgs.msg import CameraInfo, Image
 from benchmark.changed_files import changed_inside, mutated
 from benchmark.fuzz_motion import READERS, write_seeds
 from benchmark.fuzz_target import Case
+from erd_ros import artifact, golden
 from erd_ros.artifact import Artifact
 from erd_ros.demo.bag import bag_messages, bag_topics
 from erd_ros.demo.calibration import camera_from_file
 from erd_ros.errors import ErdError
 from erd_ros.golden import Golden
 from erd_ros.runtime import DEFAULT_MODEL, load
-from erd_ros.runtime.onnx_metadata import read_metadata
+from erd_ros.runtime.onnx_backend import read_metadata
 
 Reader = Callable[[Path], object]
 _CALIBRATION = """image_width: 640
@@ -40,12 +42,16 @@ distortion_coefficients:
 rectification_matrix: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}
 projection_matrix: {rows: 3, cols: 4, data: [600, 0, 320, 0, 0, 600, 240, 0, 0, 0, 1, 0]}
 """
-_METADATA_PROPS, _KEY, _VALUE, _BYTES = 14, 1, 2, 2
+# Where a model file has its metadata, and how much of it is changed at once.
+_DESCRIBED, _NEAR = b"erd_ros", 200
 
 
-def _description(path: Path) -> object:
-    metadata = read_metadata(path.read_bytes(), path.name)
-    return Artifact.from_metadata(metadata, path.name), Golden.from_metadata(metadata, path.name)
+def _artifact(path: Path) -> object:
+    return Artifact.from_json(path.read_bytes().decode(errors="replace"), path.name)
+
+
+def _golden(path: Path) -> object:
+    return Golden.from_json(path.read_bytes().decode(errors="replace"), path.name)
 
 
 def _calibration(path: Path) -> object:
@@ -62,7 +68,8 @@ def _model(path: Path) -> object:
 
 
 OTHERS: Mapping[str, Reader] = {
-    "description.onnx": _description,
+    "artifact.json": _artifact,
+    "golden.json": _golden,
     "head.yaml": _calibration,
     "sqlite/bag.db3": _bag,
     "sqlite/metadata.yaml": _bag,
@@ -83,6 +90,8 @@ class FilesTarget:
         _write_others(self._folder)
         self._readers = {**READERS, **OTHERS, "model.onnx": _model}
         self._seeds = {name: (self._folder / name).read_bytes() for name in self._readers}
+        model = self._seeds["model.onnx"]
+        self._described = [found.start() for found in re.finditer(_DESCRIBED, model)]
         for name, reader in self._readers.items():  # imports take their time
             with suppress(ErdError):
                 reader(self._folder / name)
@@ -100,11 +109,9 @@ class FilesTarget:
 
     def _changed(self, name: str, generator: np.random.Generator) -> bytes:
         content = self._seeds[name]
-        if name == "description.onnx" and generator.random() < 0.7:
-            entries = dict(read_metadata(content, name))
-            chosen = list(entries)[int(generator.integers(len(entries)))]
-            text = mutated(entries[chosen].encode(), generator)
-            return _with_metadata({key: value.encode() for key, value in entries.items()} | {chosen: text})
+        if name == "model.onnx" and generator.random() < 0.5:
+            at = int(generator.choice(self._described)) + int(generator.integers(_NEAR))
+            return content[:at] + mutated(content[at : at + _NEAR], generator) + content[at + _NEAR :]
         return changed_inside(name, content, generator)
 
     def _read(self, name: str, content: bytes) -> list[str]:
@@ -121,8 +128,9 @@ def _write_others(folder: Path) -> None:
     """A small good file for each of OTHERS."""
     model = DEFAULT_MODEL.read_bytes()
     (folder / "model.onnx").write_bytes(model)
-    metadata = {key: value.encode() for key, value in read_metadata(model, "model").items()}
-    (folder / "description.onnx").write_bytes(_with_metadata(metadata))
+    metadata = read_metadata(model, "model")
+    (folder / "artifact.json").write_text(metadata[artifact.METADATA_KEY])
+    (folder / "golden.json").write_text(metadata[golden.METADATA_KEY])
     (folder / "head.yaml").write_text(_CALIBRATION)
     for name, storage in (("sqlite", StoragePlugin.SQLITE3), ("mcap", StoragePlugin.MCAP)):
         _write_bag(folder / name, storage)
@@ -141,22 +149,3 @@ def _write_bag(folder: Path, storage: StoragePlugin) -> None:
     metadata = folder / "metadata.yaml"
     metadata.write_text(metadata.read_text().replace(written.name, renamed.name))
 
-
-def _with_metadata(entries: Mapping[str, bytes]) -> bytes:
-    """An ONNX file of nothing but its metadata."""
-
-    def part(field: int, content: bytes) -> bytes:
-        return bytes([field << 3 | _BYTES]) + _varint(len(content)) + content
-
-    return b"".join(
-        part(_METADATA_PROPS, part(_KEY, key.encode()) + part(_VALUE, value))
-        for key, value in entries.items()
-    )
-
-
-def _varint(value: int) -> bytes:
-    groups = []
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*groups, value])
