@@ -7,9 +7,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import PoseArray
+from geometry_msgs.msg import PoseArray, Quaternion, Transform, Vector3
 from rclpy.serialization import serialize_message
-from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
@@ -36,7 +35,7 @@ from benchmark.fuzz_published import wrong_with_body_topics, wrong_with_people
 from benchmark.fuzz_target import Case
 from erd_ros.errors import InputError
 from erd_ros.ros.bodies import bodies, pose_array, transforms
-from erd_ros.ros.frames import Placement
+from erd_ros.ros.frames import Placement, placement_of
 from erd_ros.ros.humans import hri_messages
 from erd_ros.ros.markers import MarkerStyle, SkeletonMarkers
 from erd_ros.ros.parameters import NodeParameters
@@ -180,9 +179,10 @@ def _placement(generator: np.random.Generator) -> Placement:
     if chance(generator, 0.2):
         raise InputError("no transform")
     height = float(generator.choice([0, -0.5, 0.05, 5, 1000, 1e-9, 1e9, odd(generator)]))
-    place = np.array([0.0, 0.0, height if np.isfinite(height) else 0.0])
-    turn = generator.normal(size=4)
-    return Placement(Rotation.from_quat(turn).as_matrix(), place)
+    turn = generator.normal(size=4) if chance(generator, 0.9) else np.full(4, odd(generator))
+    transform = Transform(translation=Vector3(z=height))
+    transform.rotation = Quaternion(**dict(zip("xyzw", turn.tolist(), strict=True)))
+    return placement_of(transform)
 
 
 def _published(
