@@ -46,7 +46,7 @@ def test_keypoints_that_no_image_holds_are_missing_for_the_tracker():
 
 
 def test_intrinsics_that_nobody_has_place_nobody():
-    camera = Camera(640, 480, np.array([[1e300, 0, 320], [0, 1e300, 240], [0, 0, 1]]))
+    camera = Camera(640, 480, np.array([[1e200, 0, 320], [0, 500, 240], [0, 0, 1]]))
     estimator = Estimator(load(DEFAULT_MODEL), EstimatorConfig(2, 0, 1))
     pixels = np.random.default_rng(0).uniform(0, 480, (3, 17, 2))
     poses = estimator.estimate(Keypoints2D(H36M17, pixels, np.ones((3, 17))), camera)
