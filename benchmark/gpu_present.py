@@ -1,0 +1,64 @@
+"""What ``benchmark/gpu.py`` found, as tables on the terminal and as a section of a page."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from erd_ros import report
+from erd_ros.report import Table, markdown_tables
+
+Parts = Mapping[str, Mapping[str, Any]]
+
+
+def print_report(parts: Parts) -> None:
+    """One table a part, then what could not be had."""
+    report.print_tables(_tables(parts))
+    for reason, labels in _missing(parts).items():
+        print(f"not here: {', '.join(labels)}: {reason}")
+
+
+def section(parts: Parts, key: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
+    """The same in Markdown, with where it was measured."""
+    gpu = key["gpu"].get("name") or "no graphics processor"
+    lines = [
+        f"Written by `make gpu` on {gpu}, {machine['cores']} cores of {machine['processor']}, "
+        f"Python {machine['python']}, ONNX Runtime {machine['onnxruntime']}, PyTorch "
+        f"{machine['torch']}; model sha256 `{key['model_sha256'][:16]}`.",
+        "",
+        markdown_tables(_tables(parts)),
+    ]
+    lines += [f"- Not here: {', '.join(of)}: {why}" for why, of in _missing(parts).items()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _tables(parts: Parts) -> Iterator[Table]:
+    about = [
+        (name, one["status"], f"{one['seconds']:.1f}", str(len(one.get("rows", {}))),
+         str(len(one.get("missing", {}))))
+        for name, one in parts.items()
+    ]  # fmt: skip
+    yield Table("Parts", ("part", "status", "s", "rows", "not here"), about)
+    for name, one in parts.items():
+        rows = one.get("rows", {})
+        columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+        cells = [
+            (label, *(_cell(row.get(column)) for column in columns)) for label, row in rows.items()
+        ]
+        if cells:
+            yield Table(name, ("", *columns), cells)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _missing(parts: Parts) -> dict[str, list[str]]:
+    """Labels by the reason they share."""
+    found: dict[str, list[str]] = {}
+    for name, one in parts.items():
+        for label, reason in one.get("missing", {}).items():
+            found.setdefault(reason, []).append(f"{name}: {label}")
+    return found
