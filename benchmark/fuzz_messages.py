@@ -153,6 +153,10 @@ def zed_message(generator: np.random.Generator, header: Header, people: np.ndarr
         points = np.full((70, 2), np.nan)
         points[: len(person)] = person[:, :2]
         keypoints = [SimpleNamespace(kp=np.array(point, np.float32)) for point in points]
+        space = [
+            SimpleNamespace(kp=np.array([fits_float32(odd(generator)), 0, 3], np.float32))
+            for _ in points
+        ]
         objects.append(
             SimpleNamespace(
                 label_id=int(generator.choice([number, number, -1, 2**15 - 1])),
@@ -163,6 +167,7 @@ def zed_message(generator: np.random.Generator, header: Header, people: np.ndarr
                 tracking_available=chance(generator, 0.9),
                 tracking_state=int(generator.integers(0, 4)),
                 skeleton_2d=SimpleNamespace(keypoints=keypoints),
+                skeleton_3d=SimpleNamespace(keypoints=space),
             )
         )
     return SimpleNamespace(header=header, objects=objects)
