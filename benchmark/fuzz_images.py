@@ -15,7 +15,7 @@ from benchmark.fuzz_target import Case
 from erd_ros.ros.cameras import CameraReader, scaled
 from erd_ros.ros.images import ENCODINGS, rgb_from_image
 from erd_ros.ros.inputs import rgb_from_compressed
-from erd_ros.ros.knowledge import metres_from_depth_image
+from erd_ros.ros.depth import metres_from_depth_image
 
 _ENCODINGS = (
     *ENCODINGS, "nv12", "nv21", "yuyv", "uyvy", "8UC1", "8UC3", "8UC4", "mono16", "rgb16", "bgr16",
