@@ -129,7 +129,9 @@ def own_message(
     return message
 
 
-def yolo_message(generator: np.random.Generator, header: Header, people: np.ndarray, *_: Any) -> Any:
+def yolo_message(
+    generator: np.random.Generator, header: Header, people: np.ndarray, *_: Any
+) -> Any:
     """As yolo_msgs/DetectionArray; keypoints count from 1."""
     detections = []
     for name, person in zip(draw_ids(generator, len(people)), people.tolist(), strict=True):
@@ -178,7 +180,9 @@ def _zed_space(generator: np.random.Generator, points: np.ndarray, view: View) -
         rays = (points - view.matrix[:2, 2]) / view.focal
         space = 3 * np.column_stack([np.ones(len(rays)), -rays]).astype(np.float32)
     if chance(generator, 0.2):
-        space[int(generator.integers(18)), int(generator.integers(3))] = fits_float32(odd(generator))
+        space[int(generator.integers(18)), int(generator.integers(3))] = fits_float32(
+            odd(generator)
+        )
     return space
 
 
