@@ -13,9 +13,9 @@ from benchmark.fuzz_messages import draw_depth, draw_info
 from benchmark.fuzz_people import View, chance, draw_view
 from benchmark.fuzz_target import Case
 from erd_ros.ros.cameras import CameraReader, scaled
+from erd_ros.ros.depth import metres_from_depth_image
 from erd_ros.ros.images import ENCODINGS, rgb_from_image
 from erd_ros.ros.inputs import rgb_from_compressed
-from erd_ros.ros.depth import metres_from_depth_image
 
 _ENCODINGS = (
     *ENCODINGS, "nv12", "nv21", "yuyv", "uyvy", "8UC1", "8UC3", "8UC4", "mono16", "rgb16", "bgr16",
@@ -65,14 +65,14 @@ def _image_files() -> dict[str, bytes]:
     progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
     restarts = [cv2.IMWRITE_JPEG_RST_INTERVAL, 2]
     kinds = {
-        "a.jpg": ("jpg", colour, []), "b.jpg": ("jpg", grey, []), "c.jpg": ("jpg", colour, progressive),
-        "d.jpg": ("jpg", colour, restarts), "a.png": ("png", colour, []), "b.png": ("png", grey, []),
-        "c.png": ("png", deep, []), "d.png": ("png", alpha, []), "a.bmp": ("bmp", colour, []),
-        "a.tiff": ("tiff", colour, []), "a.webp": ("webp", colour, []), "a.ppm": ("ppm", colour, []),
+        "a.jpg": (colour, []), "b.jpg": (grey, []), "c.jpg": (colour, progressive),
+        "d.jpg": (colour, restarts), "a.png": (colour, []), "b.png": (grey, []),
+        "c.png": (deep, []), "d.png": (alpha, []), "a.bmp": (colour, []),
+        "a.tiff": (colour, []), "a.webp": (colour, []), "a.ppm": (colour, []),
     }  # fmt: skip
     return {
-        name: cv2.imencode(f".{suffix}", image, options)[1].tobytes()
-        for name, (suffix, image, options) in kinds.items()
+        name: cv2.imencode(name[1:], image, options)[1].tobytes()
+        for name, (image, options) in kinds.items()
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from erd_ros.bench.latency import latencies
 from erd_ros.bench.run import BenchConfig, Contender, bench
-from erd_ros.errors import BackendError, ErdError
+from erd_ros.errors import ErdError
 from erd_ros.report import write_json
 from erd_ros.runtime import BACKENDS, load
 
