@@ -2,6 +2,10 @@
 
 Training has rolled the camera by 25 degrees at most. Beyond 45 the rays are turned about the
 optical axis, and pose and root are turned back.
+
+A camera on its side is turned where the ground is known by TF alone. Elsewhere roots are as good as
+before an upright one (0.06 m), poses are not (108 mm for 48 on validation motion). The turned image
+would tell: its error is below 0.8 of the other's for 925 of 930 people, and for 2 of 38 who lie.
 """
 
 from collections.abc import Callable
