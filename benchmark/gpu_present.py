@@ -38,17 +38,15 @@ def _tables(parts: Parts) -> Iterator[Table]:
     ]  # fmt: skip
     yield Table("Parts", ("part", "status", "s", "rows", "not here"), about)
     for name, one in parts.items():
-        rows = one.get("rows", {})
-        columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-        cells = [
-            (label, *(_cell(row.get(column)) for column in columns)) for label, row in rows.items()
-        ]
-        if cells:
-            yield Table(name, ("", *columns), cells)
+        alike: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for label, row in one.get("rows", {}).items():
+            alike.setdefault(tuple(row), []).append((label, *map(_cell, row.values())))
+        for columns, rows in alike.items():
+            yield Table(f"{name}: {', '.join(columns)}"[:60], (name, *columns), rows)
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None:  # a number that is none, as JSON has it
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
