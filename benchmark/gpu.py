@@ -35,6 +35,7 @@ PARTS = {
 }  # fmt: skip
 FULL = {"batches": (1, 4, 16, 64), "crowds": (1024, 8192, 65536), "seconds": 0.3, "node_seconds": 5}
 SHORT = {"batches": (1, 2), "crowds": (64,), "seconds": 0.01, "node_seconds": 1}
+_PATHS = ("model", "checkpoint", "data", "weights", "work")
 FINISHED = ("done", "nothing here")
 
 
@@ -58,11 +59,11 @@ def parse_arguments(argv=None) -> argparse.Namespace:
 
 def settings_of(arguments) -> Settings:
     """As the parts get them."""
-    given = {name: getattr(arguments, name) for name in ("checkpoint", "data", "weights")}
+    paths = {name: getattr(arguments, name) for name in _PATHS}
+    given = {name: str(Path(path).resolve()) if path else "" for name, path in paths.items()}
     return Settings(
-        model=str(arguments.model.resolve()), sources=tuple(arguments.sources),
-        work=str(arguments.work.resolve()), **given, **(SHORT if arguments.short else FULL),
-    )  # fmt: skip
+        sources=tuple(arguments.sources), **given, **(SHORT if arguments.short else FULL)
+    )
 
 
 def key_of(settings: Settings) -> dict[str, object]:
@@ -72,8 +73,10 @@ def key_of(settings: Settings) -> dict[str, object]:
     except BackendError as error:
         gpu = {"none": str(error)}
     model = sha256(Path(settings.model).read_bytes()).hexdigest()
-    whole = json.loads(json.dumps(asdict(settings)))
-    return {"commit": commit(), "gpu": gpu, "model_sha256": model, "settings": whole}
+    sizes = {name: value for name, value in asdict(settings).items() if name not in _PATHS}
+    names = {name: Path(getattr(settings, name)).name for name in _PATHS}
+    key = {"commit": commit(), "gpu": gpu, "model_sha256": model, **names, **sizes}
+    return json.loads(json.dumps(key))
 
 
 def earlier(path: Path, key: dict[str, object]) -> dict[str, dict]:

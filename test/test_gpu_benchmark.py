@@ -10,7 +10,7 @@ from fake_gpu import install
 from test_self_test import golden_of
 from tiny_mocap import write_tiny_mocap
 from tiny_onnx import write_tiny_onnx
-from untrained import write_models
+from untrained import untrained_model
 
 pytest.importorskip("torch", reason="PyTorch is not installed: no export here")
 
@@ -19,6 +19,7 @@ from benchmark.gpu_devices import PARTS_OF_DEVICES
 from benchmark.gpu_parts import PARTS_OF_MODELS, Settings
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.golden import METADATA_KEY as GOLDEN_KEY
+from erd_ros.models.checkpoint import save_model
 from erd_ros.runtime import load
 from erd_ros.skeleton import H36M17
 
@@ -30,7 +31,9 @@ ON_CPU = {"onnxruntime, 1 thread", "onnxruntime, half, 1 thread", "torch, twin, 
 def rehearsal(tmp_path_factory):
     """All parts with the smallest sizes: arguments, exit code, figures, page."""
     folder = tmp_path_factory.mktemp("gpu")
-    models = write_models(folder)
+    model = write_tiny_onnx(folder / "tiny.onnx")
+    checkpoint = folder / "model.safetensors"
+    save_model(checkpoint, *untrained_model())
     weights, mocap = folder / "weights", folder / "mocap"
     weights.mkdir()
     mocap.mkdir()
@@ -39,7 +42,7 @@ def rehearsal(tmp_path_factory):
     page = folder / "results.md"
     page.write_text(f"<!-- {gpu.SECTION}: begin -->\n<!-- {gpu.SECTION}: end -->\n")
     options = {
-        "--model": models[".onnx"], "--checkpoint": models[".safetensors"], "--data": data,
+        "--model": model, "--checkpoint": checkpoint, "--data": data,
         "--sources": "cmu", "--weights": weights, "--work": folder / "work",
         "--json": folder / "gpu.json", "--markdown": page,
     }  # fmt: skip
