@@ -12,19 +12,23 @@ Parts = Mapping[str, Mapping[str, Any]]
 def print_report(parts: Parts) -> None:
     """One table a part, then what could not be had."""
     report.print_tables(_tables(parts))
-    for reason, labels in _missing(parts).items():
-        print(f"not here: {', '.join(labels)}: {reason}")
+    for reason, names in _missing(parts).items():
+        print(f"not here: {', '.join(names)}: {reason}")
 
 
 def section(parts: Parts, key: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
-    """The same in Markdown, with where it was measured."""
-    gpu = key["gpu"].get("name") or "no graphics processor"
+    """The same in Markdown, with where it was measured.
+
+    Without a graphics processor the parts alone: figures of the processor stand elsewhere.
+    """
+    gpu = key["gpu"].get("name")
+    tables = list(_tables(parts))[: None if gpu else 1]
     lines = [
-        f"Written by `make gpu` on {gpu}, {machine['cores']} cores of {machine['processor']}, "
+        f"Written by `make gpu` on {gpu or 'no graphics processor'}, {machine['cores']} cores of {machine['processor']}, "
         f"Python {machine['python']}, ONNX Runtime {machine['onnxruntime']}, PyTorch "
         f"{machine['torch']}; model sha256 `{key['model_sha256'][:16]}`.",
         "",
-        markdown_tables(_tables(parts)),
+        markdown_tables(tables),
     ]
     lines += [f"- Not here: {', '.join(of)}: {why}" for why, of in _missing(parts).items()]
     return "\n".join(lines).rstrip() + "\n"
@@ -54,9 +58,9 @@ def _cell(value: Any) -> str:
 
 
 def _missing(parts: Parts) -> dict[str, list[str]]:
-    """Labels by the reason they share."""
+    """The parts that share a reason, by the reason."""
     found: dict[str, list[str]] = {}
     for name, one in parts.items():
-        for label, reason in one.get("missing", {}).items():
-            found.setdefault(reason, []).append(f"{name}: {label}")
+        for reason in dict.fromkeys(one.get("missing", {}).values()):
+            found.setdefault(reason, []).append(name)
     return found

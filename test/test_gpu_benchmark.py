@@ -17,9 +17,11 @@ pytest.importorskip("torch", reason="PyTorch is not installed: no export here")
 from benchmark import gpu
 from benchmark.gpu_devices import PARTS_OF_DEVICES
 from benchmark.gpu_parts import PARTS_OF_MODELS, Settings
+from benchmark.gpu_present import section
 from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.golden import METADATA_KEY as GOLDEN_KEY
 from erd_ros.models.checkpoint import save_model
+from erd_ros.report import machine
 from erd_ros.runtime import load
 from erd_ros.skeleton import H36M17
 
@@ -79,11 +81,15 @@ def test_what_the_processor_can_do_is_measured(rehearsal):
     assert parts["detectors"]["rows"]["detector, cpu"]["p50_ms"] > 0
 
 
-def test_the_page_has_tables_and_reasons(rehearsal):
-    page = rehearsal[3]
+def test_the_page_has_the_parts_and_reasons_and_on_a_graphics_processor_the_figures(rehearsal):
+    _, _, figures, page = rehearsal
+    row = "| batch 1, onnxruntime, 1 thread |"
     assert "Written by `make gpu` on no graphics processor" in page
-    assert "| batch 1, onnxruntime, 1 thread |" in page
-    assert "- Not here: self_test: tensorrt, cuda" in page
+    assert "| self_test | done |" in page
+    assert "- Not here: self_test, against, throughput, accuracy, engines, start: TensorRT" in page
+    assert row not in page
+    key = figures["key"] | {"gpu": {"name": "Some GPU"}}
+    assert row in section(figures["parts"], key, machine())
 
 
 def test_the_same_command_again_runs_nothing_that_is_finished(rehearsal, monkeypatch):
