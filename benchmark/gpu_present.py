@@ -25,8 +25,9 @@ def section(parts: Parts, key: Mapping[str, Any], machine: Mapping[str, Any]) ->
     tables = list(_tables(parts))[: None if gpu else 1]
     lines = [
         f"Written by `make gpu` on {gpu or 'no graphics processor'}, {machine['cores']} cores of "
-        f"{machine['processor']}, Python {machine['python']}, ONNX Runtime {machine['onnxruntime']}, PyTorch "
-        f"{machine['torch']}; model sha256 `{key['model_sha256'][:16]}`.",
+        f"{machine['processor']}, Python {machine['python']}, ONNX Runtime "
+        f"{machine['onnxruntime']}, PyTorch {machine['torch']}; model sha256 "
+        f"`{key['model_sha256'][:16]}`.",
         "",
         markdown_tables(tables),
     ]

@@ -19,6 +19,7 @@ from benchmark.gpu_devices import PARTS_OF_DEVICES
 from benchmark.gpu_parts import PARTS_OF_MODELS, Settings
 from benchmark.gpu_present import section
 from erd_ros.artifact import METADATA_KEY, Artifact
+from erd_ros.bench.floor import Floor
 from erd_ros.golden import METADATA_KEY as GOLDEN_KEY
 from erd_ros.models.checkpoint import save_model
 from erd_ros.report import machine
@@ -26,12 +27,12 @@ from erd_ros.runtime import load
 from erd_ros.skeleton import H36M17
 
 REASONS = ("TensorRT cannot be imported", "has no CUDAExecutionProvider", "sees no CUDA device")
+PROCESSES = ("software", "floors", "files", "self_test", "engines", "node")
 ON_CPU = {"onnxruntime, 1 thread", "onnxruntime, half, 1 thread", "torch, twin, 1 thread"}
 
 
 @pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory):
-    """All parts with the smallest sizes: arguments, exit code, figures, page."""
+def arguments(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gpu")
     model = write_tiny_onnx(folder / "tiny.onnx")
     checkpoint = folder / "model.safetensors"
@@ -39,75 +40,87 @@ def rehearsal(tmp_path_factory):
     weights, mocap = folder / "weights", folder / "mocap"
     weights.mkdir()
     mocap.mkdir()
-    data = write_tiny_mocap(mocap, ["cmu"], frames=60)
     write_tiny_onnx(weights / "detector.onnx")
     page = folder / "results.md"
     page.write_text(f"<!-- {gpu.SECTION}: begin -->\n<!-- {gpu.SECTION}: end -->\n")
     options = {
-        "--model": model, "--checkpoint": checkpoint, "--data": data,
-        "--sources": "cmu", "--weights": weights, "--work": folder / "work",
+        "--model": model, "--checkpoint": checkpoint, "--sources": "cmu", "--weights": weights,
+        "--data": write_tiny_mocap(mocap, ["cmu"], frames=60), "--work": folder / "work",
         "--json": folder / "gpu.json", "--markdown": page,
     }  # fmt: skip
-    arguments = ["--short", *(str(word) for pair in options.items() for word in pair)]
-    code = gpu.main(arguments)
-    figures = json.loads((folder / "gpu.json").read_text())["figures"]
-    return arguments, code, figures, page.read_text()
+    return ["--short", *(str(word) for pair in options.items() for word in pair)]
 
 
-def test_every_part_runs_or_says_why_it_cannot(rehearsal):
-    _, code, figures, _ = rehearsal
-    assert {name: one["status"] for name, one in figures["parts"].items()} == {
-        name: "nothing here" if name in ("floors", "engines", "memory") else "done"
-        for name in gpu.PARTS
-    }
+@pytest.fixture(scope="module")
+def rehearsal(arguments):
+    """Parts as processes: exit code, figures by part, page. The others run below, in this one."""
+    code = gpu.main([*arguments, "--parts", *PROCESSES])
+    out, page = (Path(arguments[arguments.index(name) + 1]) for name in ("--json", "--markdown"))
+    return code, json.loads(out.read_text())["figures"], page.read_text()
+
+
+@pytest.fixture(scope="module")
+def rows(arguments, rehearsal):
+    """Rows and reasons of the other parts, with the files of the first ones."""
+    settings = gpu.settings_of(gpu.parse_arguments(arguments))
+    parts = PARTS_OF_MODELS | PARTS_OF_DEVICES
+    assert parts.keys() == gpu.PARTS.keys()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("erd_ros.bench.run.measure_floor", lambda *about: Floor(1e9, 2e9, 3e9))
+        return {name: dict(parts[name](settings)) for name in parts if name not in PROCESSES}
+
+
+def test_every_part_runs_or_says_why_it_cannot(rehearsal, rows):
+    code, figures, _ = rehearsal
     assert code == 0
     for name, one in figures["parts"].items():
+        assert one["status"] == ("nothing here" if name in ("floors", "engines") else "done"), name
         assert all(one["missing"].values())
-        if name not in ("files", "node"):
-            assert one["missing"], name
+        assert one["missing"] or name == "files"
     said = " ".join(figures["parts"]["self_test"]["missing"].values())
     assert all(reason in said for reason in REASONS)
+    assert all(isinstance(row, str) for row in rows["memory"].values())
 
 
-def test_what_the_processor_can_do_is_measured(rehearsal):
-    parts = rehearsal[2]["parts"]
+def test_what_the_processor_can_do_is_measured(rehearsal, rows):
+    parts = rehearsal[1]["parts"]
     assert set(parts["self_test"]["rows"]) == ON_CPU
-    assert {f"batch 2, {label}" for label in ON_CPU} < set(parts["against"]["rows"])
-    assert "batch 1, torch compiled, mixed_float16, cpu" in parts["against"]["rows"]
-    assert parts["throughput"]["rows"]["batch 64, onnxruntime, 1 thread"]["persons_per_s"] > 1
-    errors = parts["accuracy"]["rows"]["half, onnxruntime, cpu"]
-    assert errors["largest_difference_mm"] < 30
     assert parts["node"]["rows"]["device: cpu, 1 persons"]["answered"] > 0
-    assert parts["detectors"]["rows"]["detector, cpu"]["p50_ms"] > 0
+    assert {f"batch 2, {label}" for label in ON_CPU} < set(rows["against"])
+    assert rows["against"]["batch 1, torch compiled, mixed_float16, cpu"]["p50_ms"] > 0
+    assert rows["throughput"]["batch 64, onnxruntime, 1 thread"]["persons_per_s"] > 1
+    assert rows["accuracy"]["half, onnxruntime, cpu"]["largest_difference_mm"] < 30
+    assert rows["detectors"]["detector, cpu"]["p50_ms"] > 0
+    assert rows["start"]["a new process, onnxruntime, 1 thread"]["seconds"] > 0
 
 
 def test_the_page_has_the_parts_and_reasons_and_on_a_graphics_processor_the_figures(rehearsal):
-    _, _, figures, page = rehearsal
-    row = "| batch 1, onnxruntime, 1 thread |"
+    _, figures, page = rehearsal
+    row = "| onnxruntime, half, 1 thread |"
     assert "Written by `make gpu` on no graphics processor" in page
     assert "| self_test | done |" in page
-    assert "- Not here: self_test, against, throughput, accuracy, engines, start: TensorRT" in page
+    assert "- Not here: self_test, engines, node: TensorRT" in page
     assert row not in page
     key = figures["key"] | {"gpu": {"name": "Some GPU"}}
     assert row in section(figures["parts"], key, machine())
 
 
-def test_the_same_command_again_runs_nothing_that_is_finished(rehearsal, monkeypatch):
-    arguments = rehearsal[0]
+def test_the_same_command_again_runs_nothing_that_is_finished(arguments, rehearsal, monkeypatch):
     run = []
     monkeypatch.setattr(gpu, "run_part", lambda name, *rest: run.append(name) or UNFINISHED)
-    assert gpu.main(arguments) == 0
+    again = [*arguments, "--parts", *PROCESSES]
+    assert gpu.main(again) == 0
     assert not run
     path = Path(arguments[arguments.index("--json") + 1])
     cut = json.loads(path.read_text())
     cut["figures"]["parts"]["node"]["status"] = "stopped after 9 s, its time"
     path.write_text(json.dumps(cut))
-    assert gpu.main(arguments) == 1
+    assert gpu.main(again) == 1
     assert run == ["node"]
     # Figures of another commit are not gone on with.
     monkeypatch.setattr(gpu, "commit", lambda: "another")
-    gpu.main([*arguments, "--parts", "node", "software"])
-    assert run == ["node", "node", "software"]
+    gpu.main(again)
+    assert run == ["node", *PROCESSES]
 
 
 UNFINISHED = {"status": "failed with code 1: some", "seconds": 0.0, "rows": {}, "missing": {}}
