@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from fake_gpu import install
@@ -197,7 +198,14 @@ def test_a_video_of_nobody_is_refused(tmp_path):
     pytest.importorskip("mediapipe", reason="MediaPipe is not installed")
     from erd_ros.bench.peers import mediapipe_3d
 
+    video = tmp_path / "black.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
+    for _ in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
     with pytest.raises(InputError, match="has 0 images with a person"):
+        mediapipe_3d(video)
+    with pytest.raises(InputError, match="does not exist"):
         mediapipe_3d(tmp_path / "absent.mp4")
 
 

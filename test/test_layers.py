@@ -12,7 +12,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden"}
+CORE = {
+    "errors",
+    "layouts",
+    "skeleton",
+    "pose",
+    "cues",
+    "artifact",
+    "golden",
+    "image_file",
+    "input_file",
+}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
@@ -23,6 +33,8 @@ MAY_IMPORT = {
     "skeleton": {"errors", "layouts"},
     "pose": {"errors", "skeleton"},
     "cues": {"errors", "pose"},
+    "image_file": {"errors"},
+    "input_file": {"errors"},
     "artifact": {"errors", "skeleton"},
     "golden": {"errors", "pose"},
     "geometry": CORE,

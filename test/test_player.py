@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from erd_ros.demo.bag import bag_topics
-from erd_ros.demo.sources import CaptureSource
+from erd_ros.demo.capture import CaptureSource
 from erd_ros.errors import InputError
 from erd_ros.ros.cameras import camera_from_info
 from erd_ros.ros.convert import keypoints_from_message

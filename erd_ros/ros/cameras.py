@@ -9,6 +9,7 @@ from sensor_msgs.msg import CameraInfo
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
+from erd_ros.geometry.camera_check import check_plausible
 
 # About a second of a fast camera.
 _REMEMBERED = 64
@@ -23,13 +24,17 @@ def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
     """The camera that took the image beside this CameraInfo, binning and ROI applied (REP-104).
 
     rectified  the image is rectified: P[:3, :3] and no distortion, instead of K and D
-    Raises InputError when the camera is not calibrated or its distortion model is unknown.
+    Raises InputError when the camera is not calibrated, its distortion model is unknown, or the
+    calibration cannot be that of a real camera (``check_plausible``).
     """
     intrinsics = (
         np.array(info.p, np.float64).reshape(3, 4)[:, :3]
         if rectified
         else np.array(info.k, np.float64).reshape(3, 3)
     )
+    model = "" if rectified else info.distortion_model
+    sensor = Camera(info.width, info.height, intrinsics, () if rectified else tuple(info.d), model)
+    check_plausible(sensor)
     roi = info.roi
     whole = roi.width == 0 or roi.height == 0
     width, height = (info.width, info.height) if whole else (roi.width, roi.height)
@@ -38,12 +43,11 @@ def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
     intrinsics[[0, 1], [0, 1]] /= binning
     # Pixel centres are whole numbers: pixel 0 after binning by 2 lies at 0.5 of the pixels before.
     intrinsics[:2, 2] = (intrinsics[:2, 2] - offset + 0.5) / binning - 0.5
-    return Camera(
+    return replace(
+        sensor,
         width=width // int(binning[0]),
         height=height // int(binning[1]),
         intrinsics=intrinsics,
-        distortion=() if rectified else tuple(info.d),
-        distortion_model="" if rectified else info.distortion_model,
     )
 
 

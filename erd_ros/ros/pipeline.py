@@ -115,11 +115,18 @@ class Pipeline:
         header = self._header(inputs)
         moment = self._moment(header.stamp)
         camera, problem = self._camera(inputs.info)
+        size = (camera.width, camera.height) if camera else None
+        # Before the image is decoded and the detector sees it.
         with _or_drop(self.front_end.bad_input):
-            size = (camera.width, camera.height) if camera else None
+            image_size = self.front_end.size(inputs.message)
+        with _or_drop("size mismatch"):
+            self._of_size(camera, image_size)
+        with _or_drop(self.front_end.bad_input):
             received = self.front_end.read(inputs.message, size)
         with _or_drop("size mismatch"):
-            camera = self._of_size(camera, received)
+            if camera:
+                check_focal_length(received.focal_px, camera)
+            camera = self._of_size(camera, received.size)
         received = usable(received, size, self._parameters)
         for cause, words in received.remarks:
             self._remark(cause, words)
@@ -179,10 +186,7 @@ class Pipeline:
             )
         return header
 
-    def _of_size(self, camera: Camera | None, received: ReceivedKeypoints) -> Camera | None:
-        size = received.size
-        if camera is not None:
-            check_focal_length(received.focal_px, camera)
+    def _of_size(self, camera: Camera | None, size: tuple[int, int] | None) -> Camera | None:
         if camera is None or size is None:
             return camera
         if self._parameters.scale_camera_info and size != (camera.width, camera.height):
