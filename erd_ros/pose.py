@@ -1,9 +1,10 @@
 """What the parts of the robot arm hand to each other: persons in 2D and 3D, checked when made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from erd_ros.errors import InputError
 from erd_ros.skeleton import Skeleton, conversion_matrix
@@ -44,6 +45,11 @@ class Keypoints2D:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def of(self, persons: ArrayLike) -> "Keypoints2D":
+        """Those of some persons, by their indices."""
+        rows = np.asarray(persons, np.int64)
+        return Keypoints2D(self.skeleton, self.pixels[rows], self.confidence[rows])
 
     def to_layout(self, target: Skeleton) -> "Keypoints2D":
         """The same persons in another layout, by joint name; what cannot be built is missing."""
@@ -101,3 +107,23 @@ class Pose3D:
 
     def __len__(self) -> int:
         return len(self.joints_in_camera)
+
+    @classmethod
+    def unplaced(cls, keypoints: Keypoints2D, skeleton: Skeleton) -> "Pose3D":
+        """The persons of the keypoints, somewhere."""
+        persons, joints = len(keypoints), len(skeleton)
+
+        def unknown(*shape: int) -> FloatArray:
+            return np.full((persons, *shape), np.nan, np.float32)
+
+        confidence = keypoints.to_layout(skeleton).confidence
+        return cls(skeleton, unknown(joints, 3), unknown(3), confidence, unknown())
+
+    def of(self, persons: ArrayLike) -> "Pose3D":
+        """Those of some persons, by their indices."""
+        rows = np.asarray(persons, np.int64)
+        chosen: dict[str, Any] = {}
+        for one in fields(self)[1:]:  # all but the skeleton
+            array = getattr(self, one.name)
+            chosen[one.name] = None if array is None else array[rows]
+        return replace(self, **chosen)

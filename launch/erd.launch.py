@@ -46,6 +46,11 @@ ARGUMENTS = {
     "use_sim_time": ("false", "take the time from /clock, e.g. when a bag is played"),
     "log_level": ("info", "debug, info, warn or error"),
     "rviz": ("false", "show the result in RViz"),
+    "fixed_frame": (
+        "",
+        "fixed frame of RViz: the frame_id of your CameraInfo; empty = target_frame, or "
+        "camera_optical_frame without one",
+    ),
 }
 
 
@@ -57,11 +62,11 @@ def _is_true(text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-def _rviz_arguments(target_frame: str) -> list[str]:
-    """The view of the camera, or of a frame whose z points up."""
-    if not target_frame:
-        return ["-d", str(RVIZ_CONFIG)]
-    return ["-d", str(RVIZ_CONFIG_ROBOT), "-f", target_frame]
+def _rviz_arguments(target_frame: str, fixed_frame: str) -> list[str]:
+    """The view of the camera, or of a frame whose z points up; the config's frame, or another."""
+    config = RVIZ_CONFIG_ROBOT if target_frame else RVIZ_CONFIG
+    frame = fixed_frame or target_frame
+    return ["-d", str(config), *(["-f", frame] if frame else [])]
 
 
 def _check_params_file(path: str) -> None:
@@ -98,7 +103,7 @@ def nodes(context) -> list[Node]:
         package="rviz2",
         executable="rviz2",
         namespace=value["namespace"],
-        arguments=_rviz_arguments(value["target_frame"]),
+        arguments=_rviz_arguments(value["target_frame"], value["fixed_frame"]),
         parameters=[use_sim_time],
         remappings=topics,
         condition=IfCondition(value["rviz"]),

@@ -18,7 +18,8 @@ from erd_ros.ros.cameras import (
     check_image_size,
     scaled,
 )
-from erd_ros.ros.convert import keypoints_from_message, outside_image
+from erd_ros.ros.convert import keypoints_from_message
+from erd_ros.ros.usable import outside_image
 from erd_ros.runtime.plausible import seen_keypoints
 from erd_ros.skeleton import COCO17, H36M17
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from erd_ros.errors import InputError
+from erd_ros.geometry.camera import Camera
+from erd_ros.ros.cameras import check_focal_length, scaled
 from erd_ros.ros.foreign import (
     SKELETON2D,
     ZED_LAYOUTS,
@@ -14,6 +16,9 @@ from erd_ros.ros.foreign import (
     keypoints_from_zed,
 )
 from erd_ros.skeleton import COCO17, H36M17, OPENPOSE18
+from erd_ros.synthetic import synthesise
+
+NAN = float("nan")
 
 
 def test_skeleton2d_has_eyes_and_ears_as_its_definition_says():
@@ -73,7 +78,8 @@ def test_ids_below_0_and_ids_that_come_twice_are_tracked_here():
     assert keypoints_from_zed(unknown, None).ids is None
 
 
-def zed_object(body_format, points, label=3, available=True):
+def zed_object(body_format, points, label=3, available=True, points_3d=()):
+    nowhere = [(NAN, NAN, NAN)] * (70 - len(points_3d))
     kept = [SimpleNamespace(kp=point) for point in points]
     return SimpleNamespace(
         skeleton_available=available,
@@ -81,6 +87,9 @@ def zed_object(body_format, points, label=3, available=True):
         label_id=label,
         confidence=80.0,
         skeleton_2d=SimpleNamespace(keypoints=kept + [SimpleNamespace(kp=(0.0, 0.0))] * 70),
+        skeleton_3d=SimpleNamespace(
+            keypoints=[SimpleNamespace(kp=point) for point in [*points_3d, *nowhere]]
+        ),
     )
 
 
@@ -102,9 +111,6 @@ def test_zed_layouts_go_by_name(body_format):
     for knee in ("left_knee", "right_knee"):
         assert in_model.confidence[0, H36M17.index(knee)] == 0
     assert in_model.confidence[0, H36M17.index("pelvis")] > 0
-
-
-NAN = float("nan")
 
 
 def test_a_score_nan_is_a_keypoint_not_seen():
@@ -136,6 +142,43 @@ def test_a_person_of_another_package_who_cannot_be_used_is_left_out_alone():
     found = keypoints_from_zed(SimpleNamespace(objects=objects), None)
     assert (found.keypoints.skeleton, found.ids) == (ZED_LAYOUTS[2], ["n0004"])
     assert found.remarks[0][1].startswith("2 of 3 are left out: body_format is 9")
+
+
+def zed_of(camera, joints, noise_px=0.0):
+    """What a ZED sends of people (N, 17, 3) in the optical frame: in the places of zed34."""
+    generator = np.random.default_rng(0)
+    objects = []
+    for person in joints:
+        pixels = camera.project(person) + generator.normal(0, noise_px, (17, 2))
+        points_3d = np.stack([person[:, 2], -person[:, 0], -person[:, 1]], -1)
+        objects.append(zed_object(1, list(map(tuple, pixels)), points_3d=points_3d.tolist()))
+    return SimpleNamespace(objects=objects)
+
+
+def test_a_zed_whose_camera_info_is_scaled_is_noticed():
+    """Keypoints stay those of the camera's own resolution."""
+    camera = Camera(1920, 1080, [[1060, 0, 960], [0, 1060, 540], [0, 0, 1]])
+    message = zed_of(camera, synthesise().truth_in_camera[0], noise_px=2.0)
+    focal_px = keypoints_from_zed(message, None).focal_px
+    assert focal_px == pytest.approx(1060, rel=0.05)
+    check_focal_length(focal_px, camera)
+    with pytest.raises(
+        InputError, match=r"10\d\d px, the CameraInfo's is 530.*pub_resolution: NAT"
+    ):
+        check_focal_length(focal_px, scaled(camera, 960, 540))
+
+
+def test_where_a_zeds_points_are_in_another_frame_or_few_nothing_is_known():
+    camera = Camera(1920, 1080, [[1060, 0, 960], [0, 1060, 540], [0, 0, 1]])
+    message = zed_of(camera, synthesise().truth_in_camera[0][:1])
+    (person,) = message.objects
+    for point in person.skeleton_3d.keypoints:  # a map's frame
+        x, y, z = point.kp
+        point.kp = (5 - y, 3 + x, z)
+    assert keypoints_from_zed(message, None).focal_px is None
+    assert keypoints_from_zed(SimpleNamespace(objects=[]), None).focal_px is None
+    same = zed_object(1, [(9.0, 9.0)] * 34, points_3d=[(1.0, 0.0, 0.0)] * 34)
+    assert keypoints_from_zed(SimpleNamespace(objects=[same]), None).focal_px is None
 
 
 def test_zed_formats_that_are_not_known_are_refused():

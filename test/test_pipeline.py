@@ -1,5 +1,6 @@
 """Messages in, messages out, without a node: the same each time to the bit, and on in a loop."""
 
+import copy
 import re
 import time
 
@@ -12,6 +13,8 @@ from ros_people import camera_info, contents, message_of, model_path
 from sensor_msgs.msg import CompressedImage, Image
 
 from erd_ros.geometry.camera import Camera
+from erd_ros.ros.convert import ReceivedKeypoints, keypoints_from_message
+from erd_ros.ros.inputs import KeypointFrontEnd
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.people_message import PeopleWriter
 from erd_ros.ros.pipeline import Inputs, Pipeline
@@ -103,8 +106,6 @@ def test_late_messages_are_dropped_and_jumps_forward_are_not(recorded, backend):
 
 
 def crossing_keypoints(recorded):
-    from erd_ros.ros.convert import keypoints_from_message
-
     for message in recorded:
         yield keypoints_from_message(message, (CAMERA.width, CAMERA.height)).keypoints
 
@@ -196,3 +197,33 @@ def test_a_calibration_that_cannot_be_places_nobody_and_is_named(recorded, backe
     assert len(scene.people.ids) == 2
     assert np.isnan(scene.people.root).all()
     assert np.isfinite(running.scene(Inputs(recorded[1], INFO)).people.root).any()
+
+
+def test_people_of_a_zed_are_in_the_optical_frame_of_its_camera_info(recorded, backend):
+    """Its messages name the frame that looks along x, where the positions would be wrong."""
+    remarks = []
+    running = pipeline(backend, remarks)
+    message = copy.deepcopy(recorded[0])
+    message.header.frame_id = "zed_left_camera_frame"
+    running.front_end = KeypointFrontEnd(type(message), keypoints_from_message, True)
+    scene = running.scene(Inputs(message, INFO))
+    assert scene.header.frame_id == INFO.header.frame_id
+    assert scene.header.stamp == message.header.stamp
+    assert remarks == []
+    keypoints = keypoints_from_message(message, None).keypoints
+    wrong = ReceivedKeypoints(keypoints, focal_px=1e4)
+    running.front_end = KeypointFrontEnd(type(message), lambda *_: wrong, True)
+    with pytest.raises(FrameError, match="pub_resolution: NATIVE") as error:
+        running.scene(Inputs(recorded[1], INFO))
+    assert error.value.cause == "size mismatch"
+
+
+@pytest.mark.parametrize("frame_id", ["", "/camera"])
+def test_a_frame_that_is_none_for_tf_is_remarked_on_once_an_image(recorded, backend, frame_id):
+    remarks = []
+    running = pipeline(backend, remarks)
+    message, info = copy.deepcopy(recorded[0]), copy.deepcopy(INFO)
+    message.header.frame_id = info.header.frame_id = frame_id
+    people = running.scene(Inputs(message, info)).people
+    assert np.isfinite(people.root).all()
+    assert remarks == ["frame_id"]

@@ -8,7 +8,7 @@ from sensor_msgs.msg import Image
 
 from erd_ros.pose import Keypoints2D
 from erd_ros.ros.cameras import CameraInfos
-from erd_ros.ros.knowledge import DepthImages
+from erd_ros.ros.depth import DepthImages
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.pipeline import Inputs, Pipeline
 from erd_ros.ros.scene import FrameError

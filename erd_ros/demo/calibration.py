@@ -36,7 +36,7 @@ def camera_from_file(path: Path) -> Camera:
     except (yaml.YAMLError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(
             f"camera calibration '{path}' is not one that camera_calibration wrote "
-            f"({' '.join(str(error).split())[:100]})"
+            f"({' '.join(str(error).split())})"
         ) from error
     check_size(camera.width, camera.height)
     check_plausible(camera)

@@ -51,6 +51,10 @@ def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
     )
 
 
+# Fraction by which a focal length measured by other means may differ.
+_FOCAL_LENGTH_TOLERANCE = 0.2
+
+
 class CameraReader:
     """Turns CameraInfo messages into a Camera, anew only when what it says has changed."""
 
@@ -82,6 +86,21 @@ def check_image_size(width: int, height: int, camera: Camera) -> None:
             f"{camera.width}x{camera.height}; publish the CameraInfo of this resolution "
             "(image_proc's resize node scales both)"
         )
+
+
+def check_focal_length(measured_px: float | None, camera: Camera) -> None:
+    """Raises InputError when keypoints come from images of another resolution than the camera's.
+
+    measured_px  focal length that the sender's keypoints and 3D points agree with; None = unknown
+    """
+    own_px = float(camera.intrinsics[[0, 1], [0, 1]].mean())
+    if measured_px is None or abs(measured_px / own_px - 1) <= _FOCAL_LENGTH_TOLERANCE:
+        return
+    raise InputError(
+        f"the keypoints are of a camera with a focal length of {measured_px:.0f} px, the "
+        f"CameraInfo's is {own_px:.0f} px: it is scaled and they are not; start the ZED wrapper "
+        "with general.pub_resolution: NATIVE"
+    )
 
 
 def scaled(camera: Camera, width: int, height: int) -> Camera:

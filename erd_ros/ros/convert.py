@@ -24,6 +24,7 @@ class ReceivedKeypoints:
     remarks  (cause, what is wrong with persons or keypoints that are left out and the way out)
     size     (width, height) of the image in pixels; None = that of the CameraInfo
     image    (height, width, 3) uint8 RGB that they were found in; None = only its keypoints came
+    focal_px focal length that they and 3D points of the sender agree with; None = not known
     """
 
     keypoints: Keypoints2D
@@ -31,6 +32,7 @@ class ReceivedKeypoints:
     remarks: Remarks = ()
     size: tuple[int, int] | None = None
     image: ImageArray | None = None
+    focal_px: float | None = None
 
 
 def keypoints_from_message(
@@ -68,27 +70,6 @@ def left_out(wrong: Mapping[int, str], persons: int) -> Remarks:
     return (("persons left out", f"{len(wrong)} of {persons} are left out: {first}"),)
 
 
-def outside_image(
-    received: Keypoints2D, seen: Keypoints2D, size: tuple[int, int] | None, ids: list[str] | None
-) -> Remarks:
-    """The remark on keypoints that came with a score and do not count as seen.
-
-    Those at exactly (0, 0) need none: that is how detectors say that they have not found it.
-    """
-    lost = (received.confidence > 0) & (seen.confidence == 0) & (received.pixels != 0).any(-1)
-    if size is None or not lost.any():
-        return ()
-    person, joint = np.argwhere(lost)[0]
-    where = _at(received.skeleton, joint, received.pixels[person, joint])
-    words = (
-        f"{lost.sum()} keypoints are taken as missing: {_name(person, ids[person] if ids else '')} "
-        f"has {where} with score {received.confidence[person, joint]:g}, outside the image of "
-        f"{size[0]}x{size[1]}; send score 0 for what was not seen, and pixels of the image "
-        "that the CameraInfo describes"
-    )
-    return (("keypoints", words),)
-
-
 def _size(message: Person2DArray, size: tuple[int, int] | None) -> tuple[int, int] | None:
     """That of the message, whose sides are 0 where they are not given."""
     width, height = size or (0, 0)
@@ -119,9 +100,9 @@ def _own_skeleton(layout: str, joint_names: tuple[str, ...]) -> Skeleton:
 
 def _wrong_numbers(message: Person2DArray, skeleton: Skeleton) -> dict[int, str]:
     return {
-        index: f"{_name(index, person.id)} has {len(person.keypoints)} keypoints, but layout "
-        f"'{skeleton.name}' has {len(skeleton)}; name the layout you publish, send score "
-        "0 for keypoints that were not seen, or describe your layout in joint_names"
+        index: f"{person_name(index, legal_id(person.id))} has {len(person.keypoints)} keypoints, "
+        f"but layout '{skeleton.name}' has {len(skeleton)}; name the layout you publish, send "
+        "score 0 for keypoints that were not seen, or describe your layout in joint_names"
         for index, person in enumerate(message.persons)
         if len(person.keypoints) != len(skeleton)
     }
@@ -144,7 +125,7 @@ def _wrong_scores(
 ) -> dict[int, str]:
     found: dict[int, str] = {}
     for person, joint in np.argwhere((confidence < 0) | (confidence > 1)):
-        name = _name(person, message.persons[person].id)
+        name = person_name(person, legal_id(message.persons[person].id))
         found.setdefault(
             int(person),
             f"{name}: {skeleton.joint_names[joint]} has score {confidence[person, joint]:g}, "
@@ -177,18 +158,21 @@ def _not_finite(message: Person2DArray, skeleton: Skeleton, values: FloatArray) 
     if not lost.any():
         return ()
     person, joint = np.argwhere(lost)[0]
-    name = _name(person, message.persons[person].id)
+    name = person_name(person, legal_id(message.persons[person].id))
+    where = joint_at(skeleton, joint, values[person, joint])
     words = (
-        f"{lost.sum()} keypoints are taken as missing: {name} has "
-        f"{_at(skeleton, joint, values[person, joint])} with score {values[person, joint, 2]:g}; "
+        f"{lost.sum()} keypoints are taken as missing: {name} has {where} with score "
+        f"{values[person, joint, 2]:g}; "
         "send score 0 for what was not seen"
     )
     return (("keypoints", words),)
 
 
-def _at(skeleton: Skeleton, joint: int, position: FloatArray) -> str:
+def joint_at(skeleton: Skeleton, joint: int, position: FloatArray) -> str:
+    """A keypoint in a remark; ``position`` is column and row in pixels."""
     return f"{skeleton.joint_names[joint]} at ({position[0]:g}, {position[1]:g})"
 
 
-def _name(index: int, given_id: str) -> str:
-    return f"person {index} '{legal_id(given_id)}'"
+def person_name(index: int, person_id: str) -> str:
+    """A person of a message in a remark; the id is a legal one, so that it is bounded."""
+    return f"person {index} '{person_id}'"

@@ -1,6 +1,7 @@
 """Keypoint messages of other packages: hri_msgs, yolo_msgs, zed_msgs. Joints go by their names."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from erd_ros.ros.names import ids_of_everyone
 from erd_ros.skeleton import COCO17, OPENPOSE18, Skeleton
 
 Size = tuple[int, int]
+# Of the fit of a focal length: keypoints that it takes, and fraction of the variance of the pixels
+# that may stay, beyond which the points are in another frame.
+_FEWEST_POINTS, _LARGEST_UNEXPLAINED = 6, 0.05
 
 
 def _layout(name: str, joint_names: Sequence[str]) -> Skeleton:
@@ -129,7 +133,37 @@ def keypoints_from_zed(message: Any, size: Size | None) -> ReceivedKeypoints:
         seen = np.isfinite(values[row, :, :2]).all(-1) & (values[row, :, :2] >= 0).all(-1)
         score = np.clip(np.nan_to_num(found.confidence / 100, nan=0), 0, 1)
         values[row, :, 2] = np.where(seen, score, 0)
-    return _received(skeleton, values, [str(found.label_id) for found in persons], wrong)
+    received = _received(skeleton, values, [str(found.label_id) for found in persons], wrong)
+    rows = [row for row in range(len(persons)) if row not in wrong]
+    points_3d = [
+        [tuple(point.kp) for point in persons[row].skeleton_3d.keypoints[: len(skeleton)]]
+        for row in rows
+    ]
+    return replace(received, focal_px=_focal_length(values[rows], points_3d))
+
+
+def _focal_length(
+    values: FloatArray, points: Sequence[Sequence[tuple[float, ...]]]
+) -> float | None:
+    """Pixels, by least squares; None where too few are known or they do not fit each other.
+
+    values  (N, J, 3) columns, rows and scores
+    points  (N, J, 3) the same keypoints in metres: x forward, y to the left, z up
+    """
+    forward, left, up = np.array(points, np.float64).reshape(*values.shape).transpose(2, 0, 1)
+    known = (values[..., 2] > 0) & (forward > 0) & np.isfinite(left + up)
+    if known.sum() < _FEWEST_POINTS:
+        return None
+    rays = -np.stack([left[known], up[known]], -1) / forward[known][:, None]
+    rays -= rays.mean(0)
+    pixels = values[known, :2].astype(np.float64)
+    pixels -= pixels.mean(0)
+    spread, total = (rays**2).sum(), (pixels**2).sum()
+    if not (spread > 0 and total > 0):
+        return None
+    focal_px = float((rays * pixels).sum() / spread)
+    unexplained = ((pixels - focal_px * rays) ** 2).sum() / total
+    return focal_px if focal_px > 0 and unexplained < _LARGEST_UNEXPLAINED else None
 
 
 def _received(

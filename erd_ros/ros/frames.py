@@ -23,6 +23,11 @@ class Placement(NamedTuple):
     translation: NDArray[np.float64]
 
 
+def is_frame_id(name: str) -> bool:
+    """Whether tf2 takes it: not empty, and no slash at the beginning."""
+    return bool(name) and not name.startswith("/")
+
+
 class Frames:
     """Listens to TF for a node. Raises BackendError where tf2_ros cannot be imported."""
 

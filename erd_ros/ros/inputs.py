@@ -34,12 +34,14 @@ class FrontEnd(Protocol):
     topic, message_type  what to subscribe to
     bad_input            the cause that an unusable message is counted under
     skeleton             layout of the keypoints; None = each message says it
+    in_frame_of_info     messages name another frame than the optical one, CameraInfo has that
     """
 
     topic: str
     message_type: type
     bad_input: str
     skeleton: Skeleton | None
+    in_frame_of_info: bool
 
     def size(self, message: Any) -> Size | None:
         """(width, height) as an image's header says, undecoded; None = not an image.
@@ -62,6 +64,7 @@ class ImageFrontEnd:
 
     topic = "image"
     bad_input = "bad image"
+    in_frame_of_info = False
 
     def __init__(
         self,
@@ -97,8 +100,8 @@ class KeypointFrontEnd:
     bad_input = "bad keypoints"
     skeleton: Skeleton | None = None
 
-    def __init__(self, message_type: type, read: Reader) -> None:
-        self.message_type = message_type
+    def __init__(self, message_type: type, read: Reader, in_frame_of_info: bool = False) -> None:
+        self.message_type, self.in_frame_of_info = message_type, in_frame_of_info
         self._read = read
 
     def size(self, message: Any) -> Size | None:
@@ -155,7 +158,9 @@ def _keypoints(parameters: NodeParameters) -> FrontEnd:
     return KeypointFrontEnd(Person2DArray, keypoints_from_message)
 
 
-def _foreign(package: str, name: str, read: Reader) -> Callable[[NodeParameters], FrontEnd]:
+def _foreign(
+    package: str, name: str, read: Reader, in_frame_of_info: bool = False
+) -> Callable[[NodeParameters], FrontEnd]:
     def make(parameters: NodeParameters) -> FrontEnd:
         try:
             message_type = getattr(importlib.import_module(f"{package}.msg"), name)
@@ -165,7 +170,7 @@ def _foreign(package: str, name: str, read: Reader) -> Callable[[NodeParameters]
                 f"install it, e.g. ros-$ROS_DISTRO-{package.replace('_', '-')}, or choose another "
                 f"input of {', '.join(FRONT_ENDS)}"
             ) from error
-        return KeypointFrontEnd(message_type, read)
+        return KeypointFrontEnd(message_type, read, in_frame_of_info)
 
     return make
 
@@ -176,5 +181,6 @@ FRONT_ENDS: dict[str, Callable[[NodeParameters], FrontEnd]] = {
     "keypoints": _keypoints,
     "hri_skeleton2d": _foreign("hri_msgs", "Skeleton2D", keypoints_from_skeleton2d),
     "yolo": _foreign("yolo_msgs", "DetectionArray", keypoints_from_yolo),
-    "zed": _foreign("zed_msgs", "ObjectsStamped", keypoints_from_zed),
+    # Its header names the frame that looks along x.
+    "zed": _foreign("zed_msgs", "ObjectsStamped", keypoints_from_zed, in_frame_of_info=True),
 }

@@ -1,5 +1,6 @@
 """What one image said, ready to be published."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from std_msgs.msg import Header
 
 from erd_ros.errors import ErdError
 from erd_ros.msg import Person3DArray
-from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
+from erd_ros.pose import Keypoints2D
 from erd_ros.ros.images import ImageArray
 from erd_ros.runtime.people import People
 from erd_ros.skeleton import Skeleton, conversion_matrix
@@ -37,6 +38,7 @@ class Scene:
     image      (height, width, 3) uint8 RGB; None = only its keypoints came
     state      of the node, a constant of Person3DArray
     problem    why nobody could be placed
+    origin     (3,) of the camera in the frame of the persons, metres
     """
 
     source: Header
@@ -48,19 +50,9 @@ class Scene:
     image: ImageArray | None = None
     state: int = Person3DArray.FULL
     problem: FrameError | None = None
+    origin: Sequence[float] | NDArray[np.float64] = (0.0, 0.0, 0.0)
 
 
 def possible_joints(source: Skeleton, target: Skeleton) -> Mask:
     """(J,) joints of ``target`` that keypoints in the layout ``source`` can give."""
     return np.asarray(conversion_matrix(source, target).any(axis=1))
-
-
-def unplaced(keypoints: Keypoints2D, skeleton: Skeleton) -> Pose3D:
-    """The same persons, somewhere: what is known of them without a camera."""
-    persons, joints = len(keypoints), len(skeleton)
-
-    def unknown(*shape: int) -> FloatArray:
-        return np.full((persons, *shape), np.nan, np.float32)
-
-    confidence = keypoints.to_layout(skeleton).confidence
-    return Pose3D(skeleton, unknown(joints, 3), unknown(3), confidence, unknown())
