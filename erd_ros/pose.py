@@ -10,6 +10,8 @@ from erd_ros.errors import InputError
 from erd_ros.skeleton import Skeleton, conversion_matrix
 
 FloatArray = NDArray[np.float32]
+# Pixels from the first one, beyond any image: squares of what a message may hold are infinite.
+_FARTHEST_PX = 1e6
 
 
 def _check_shape(what: str, array: NDArray[np.generic], expected: tuple[int, ...]) -> None:
@@ -23,7 +25,8 @@ class Keypoints2D:
 
     pixels      (N, J, 2) float32, column and row in pixels of the image as published, the centre of
                 the first pixel at (0, 0); NaN where missing.
-    confidence  (N, J) float32 in 0..1; 0 = missing. A keypoint that is not finite is made missing.
+    confidence  (N, J) float32 in 0..1; 0 = missing. A keypoint that is not finite, or farther than
+                a million pixels from the first one, is made missing.
     Raises InputError when a shape does not fit the skeleton.
     """
 
@@ -32,12 +35,14 @@ class Keypoints2D:
     confidence: FloatArray
 
     def __post_init__(self) -> None:
-        pixels = np.array(self.pixels, np.float32)
-        confidence = np.array(self.confidence, np.float32)
+        with np.errstate(over="ignore"):
+            pixels = np.array(self.pixels, np.float32)
+            confidence = np.array(self.confidence, np.float32)
         persons, joints = len(pixels), len(self.skeleton)
         _check_shape(f"pixels of layout '{self.skeleton.name}'", pixels, (persons, joints, 2))
         _check_shape(f"confidence of layout '{self.skeleton.name}'", confidence, (persons, joints))
-        missing = ~(np.isfinite(pixels).all(-1) & (confidence > 0))
+        # Written so that NaN is missing.
+        missing = ~((np.abs(pixels) <= _FARTHEST_PX).all(-1) & (confidence > 0))
         pixels[missing] = np.nan
         confidence[missing] = 0
         object.__setattr__(self, "pixels", pixels)

@@ -110,6 +110,36 @@ def crossing_keypoints(recorded):
         yield keypoints_from_message(message, (CAMERA.width, CAMERA.height)).keypoints
 
 
+def test_people_of_a_zed_are_in_the_optical_frame_of_its_camera_info(recorded, backend):
+    """Its messages name the frame that looks along x, where the positions would be wrong."""
+    remarks = []
+    running = pipeline(backend, remarks)
+    message = copy.deepcopy(recorded[0])
+    message.header.frame_id = "zed_left_camera_frame"
+    running.front_end = KeypointFrontEnd(type(message), keypoints_from_message, True)
+    scene = running.scene(Inputs(message, INFO))
+    assert scene.header.frame_id == INFO.header.frame_id
+    assert scene.header.stamp == message.header.stamp
+    assert remarks == []
+    keypoints = keypoints_from_message(message, None).keypoints
+    wrong = ReceivedKeypoints(keypoints, focal_px=1e4)
+    running.front_end = KeypointFrontEnd(type(message), lambda *_: wrong, True)
+    with pytest.raises(FrameError, match="pub_resolution: NATIVE") as error:
+        running.scene(Inputs(recorded[1], INFO))
+    assert error.value.cause == "size mismatch"
+
+
+@pytest.mark.parametrize("frame_id", ["", "/camera"])
+def test_a_frame_that_is_none_for_tf_is_remarked_on_once_an_image(recorded, backend, frame_id):
+    remarks = []
+    running = pipeline(backend, remarks)
+    message, info = copy.deepcopy(recorded[0]), copy.deepcopy(INFO)
+    message.header.frame_id = info.header.frame_id = frame_id
+    people = running.scene(Inputs(message, info)).people
+    assert np.isfinite(people.root).all()
+    assert remarks == ["frame_id"]
+
+
 @pytest.fixture(scope="module")
 def on_images(backend):
     """Pipelines with a real detector, by their input."""
@@ -197,33 +227,3 @@ def test_a_calibration_that_cannot_be_places_nobody_and_is_named(recorded, backe
     assert len(scene.people.ids) == 2
     assert np.isnan(scene.people.root).all()
     assert np.isfinite(running.scene(Inputs(recorded[1], INFO)).people.root).any()
-
-
-def test_people_of_a_zed_are_in_the_optical_frame_of_its_camera_info(recorded, backend):
-    """Its messages name the frame that looks along x, where the positions would be wrong."""
-    remarks = []
-    running = pipeline(backend, remarks)
-    message = copy.deepcopy(recorded[0])
-    message.header.frame_id = "zed_left_camera_frame"
-    running.front_end = KeypointFrontEnd(type(message), keypoints_from_message, True)
-    scene = running.scene(Inputs(message, INFO))
-    assert scene.header.frame_id == INFO.header.frame_id
-    assert scene.header.stamp == message.header.stamp
-    assert remarks == []
-    keypoints = keypoints_from_message(message, None).keypoints
-    wrong = ReceivedKeypoints(keypoints, focal_px=1e4)
-    running.front_end = KeypointFrontEnd(type(message), lambda *_: wrong, True)
-    with pytest.raises(FrameError, match="pub_resolution: NATIVE") as error:
-        running.scene(Inputs(recorded[1], INFO))
-    assert error.value.cause == "size mismatch"
-
-
-@pytest.mark.parametrize("frame_id", ["", "/camera"])
-def test_a_frame_that_is_none_for_tf_is_remarked_on_once_an_image(recorded, backend, frame_id):
-    remarks = []
-    running = pipeline(backend, remarks)
-    message, info = copy.deepcopy(recorded[0]), copy.deepcopy(INFO)
-    message.header.frame_id = info.header.frame_id = frame_id
-    people = running.scene(Inputs(message, info)).people
-    assert np.isfinite(people.root).all()
-    assert remarks == ["frame_id"]

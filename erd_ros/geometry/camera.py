@@ -68,7 +68,8 @@ class Camera:
 
         def undistort(points: Array) -> Array:
             rays = self._lens.undistort(points, self.intrinsics, self._coefficients)
-            misses = np.linalg.norm(self._project_rays(rays) - points, axis=-1)
+            with np.errstate(over="ignore"):  # of intrinsics that nobody has
+                misses = np.linalg.norm(self._project_rays(rays) - points, axis=-1)
             # Written so that a miss of NaN is a miss.
             return np.where((misses <= _REPROJECTION_TOLERANCE_PX)[:, None], rays, np.nan)
 

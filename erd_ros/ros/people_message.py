@@ -142,7 +142,9 @@ def person_state(people: People, index: int, possible: Mask) -> int:
         return int(Person3D.ENDED)
     if not people.placed[index]:
         return int(Person3D.NO_ROOT)
-    if people.unseen_s[index] > 0:
+    seen = people.confidence[index] > 0
+    # Not by unseen_s, which is 0 where two images have one stamp.
+    if not seen.any():
         return int(Person3D.PREDICTED)
-    whole = (people.confidence[index][possible] > 0).all()
+    whole = seen[possible].all()
     return int(Person3D.FULL if whole else Person3D.PARTIAL_BODY)

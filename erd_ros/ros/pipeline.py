@@ -124,9 +124,9 @@ class Pipeline:
         with _or_drop(self.front_end.bad_input):
             received = self.front_end.read(inputs.message, size)
         with _or_drop("size mismatch"):
-            camera = self._of_size(camera, received.size)
-            if camera is not None:
+            if camera:
                 check_focal_length(received.focal_px, camera)
+            camera = self._of_size(camera, received.size)
         received = usable(received, size, self._parameters)
         for cause, words in received.remarks:
             self._remark(cause, words)

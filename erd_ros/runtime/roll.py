@@ -116,8 +116,9 @@ def _mean(
 
 
 def _typical(residual: FloatArray, seen: Mask) -> Array:
-    """(N,) median over the joints seen; everyone here has some."""
-    return np.asarray(np.nanmedian(np.where(seen, residual, np.nan), axis=-1), np.float64)
+    """(N,) median over the joints seen, of which everyone here has some; infinite of NaN."""
+    known = np.where(np.isfinite(residual), residual, np.inf)
+    return np.asarray(np.nanmedian(np.where(seen, known, np.nan), axis=-1), np.float64)
 
 
 def _with_rows(
