@@ -136,7 +136,9 @@ def show(rows: dict[str, dict]) -> None:
     print("| target | inputs | refused | accepted | findings | slowest input |")
     print("|---|---|---|---|---|---|")
     for name, row in rows.items():
-        counts = " | ".join(f"{row[key]:,}" for key in ("inputs", "refused", "accepted", "findings"))
+        counts = " | ".join(
+            f"{row[key]:,}" for key in ("inputs", "refused", "accepted", "findings")
+        )
         print(f"| {name} | {counts} | {1e3 * row['slowest_s']:.0f} ms |")
     for name, row in rows.items():
         for kind, count in row["kinds"].items():
@@ -156,7 +158,9 @@ def fuzz(arguments: argparse.Namespace) -> dict[str, dict]:
             found = sum(row["findings"] for row in rows.values())
             rate = (done - before) / (time.monotonic() - begun_s)
             left_s = (total - done) / rate if rate else 0
-            line = f"{done:,} of {total:,} inputs, {rate:.0f}/s, {left_s / 60:.0f} min, {found} found"
+            line = (
+                f"{done:,} of {total:,} inputs, {rate:.0f}/s, {left_s / 60:.0f} min, {found} found"
+            )
             print(f"\r{line:78}", end="" if sys.stdout.isatty() else "\n", flush=True)
             if not sys.stdout.isatty():
                 time.sleep(9)

@@ -108,9 +108,7 @@ class EstimatorTarget:
         scores = generator.random((persons, len(layout))) ** 0.2
         for person in range(persons):
             fine = chance(generator, 0.5)
-            points = (
-                self._poses.good(generator, view) if fine else self._poses.odd(generator)
-            )
+            points = self._poses.good(generator, view) if fine else self._poses.odd(generator)
             pixels[person] = view.project(in_layout(points, layout))
             spoil_keypoints(generator, pixels[person], scores[person])
         with np.errstate(over="ignore"):

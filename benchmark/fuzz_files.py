@@ -111,7 +111,9 @@ class FilesTarget:
         content = self._seeds[name]
         if name == "model.onnx" and generator.random() < 0.5:
             at = int(generator.choice(self._described)) + int(generator.integers(_NEAR))
-            return content[:at] + mutated(content[at : at + _NEAR], generator) + content[at + _NEAR :]
+            return (
+                content[:at] + mutated(content[at : at + _NEAR], generator) + content[at + _NEAR :]
+            )
         return changed_inside(name, content, generator)
 
     def _read(self, name: str, content: bytes) -> list[str]:
@@ -148,4 +150,3 @@ def _write_bag(folder: Path, storage: StoragePlugin) -> None:
     renamed = written.rename(folder / f"bag{written.suffix}")
     metadata = folder / "metadata.yaml"
     metadata.write_text(metadata.read_text().replace(written.name, renamed.name))
-

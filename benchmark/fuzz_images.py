@@ -15,7 +15,7 @@ from benchmark.fuzz_target import Case
 from erd_ros.ros.cameras import CameraReader, scaled
 from erd_ros.ros.images import ENCODINGS, rgb_from_image
 from erd_ros.ros.inputs import rgb_from_compressed
-from erd_ros.ros.knowledge import metres_from_depth_image
+from erd_ros.ros.depth import metres_from_depth_image
 
 _ENCODINGS = (
     *ENCODINGS, "nv12", "nv21", "yuyv", "uyvy", "8UC1", "8UC3", "8UC4", "mono16", "rgb16", "bgr16",
@@ -47,9 +47,13 @@ class ImagesTarget:
         if chance(generator, 0.8):
             content = mutated(content, generator)
             content = _with_checksums(content) if chance(generator, 0.5) else content
-        message = CompressedImage(format=str(generator.choice([name, "", "jpeg; bgr8", "x" * 9999])))
+        message = CompressedImage(
+            format=str(generator.choice([name, "", "jpeg; bgr8", "x" * 9999]))
+        )
         message.data.frombytes(content)
-        return Case(lambda: f"{name} {content.hex()}", lambda: _wrong_rgb(rgb_from_compressed(message)))
+        return Case(
+            lambda: f"{name} {content.hex()}", lambda: _wrong_rgb(rgb_from_compressed(message))
+        )
 
 
 def _image_files() -> dict[str, bytes]:
@@ -81,9 +85,9 @@ def _with_size(name: str, content: bytes, generator: np.random.Generator) -> byt
         return _with_checksums(bytes(changed))
     at = max(changed.find(b"\xff\xc0"), changed.find(b"\xff\xc2"))
     if name.endswith(".jpg") and at > 0:
-        changed[at + 5 : at + 9] = (height & 0xFFFF).to_bytes(2, "big") + (
-            width & 0xFFFF
-        ).to_bytes(2, "big")
+        changed[at + 5 : at + 9] = (height & 0xFFFF).to_bytes(2, "big") + (width & 0xFFFF).to_bytes(
+            2, "big"
+        )
     return bytes(changed)
 
 
@@ -108,7 +112,9 @@ def _raw(generator: np.random.Generator) -> Case:
     if chance(generator, 0.3):
         name = int(generator.integers(3))
         value = int(generator.choice(_LARGE))
-        width, height, step = ((value if i == name else old) for i, old in enumerate((width, height, step)))
+        width, height, step = (
+            (value if i == name else old) for i, old in enumerate((width, height, step))
+        )
     if chance(generator, 0.2):
         size = int(generator.integers(0, size + 1))
     message = Image(width=width, height=height, step=step, encoding=encoding)

@@ -129,7 +129,9 @@ def own_message(
     return message
 
 
-def yolo_message(generator: np.random.Generator, header: Header, people: np.ndarray, *_: Any) -> Any:
+def yolo_message(
+    generator: np.random.Generator, header: Header, people: np.ndarray, *_: Any
+) -> Any:
     """As yolo_msgs/DetectionArray; keypoints count from 1."""
     detections = []
     for name, person in zip(draw_ids(generator, len(people)), people.tolist(), strict=True):
@@ -145,7 +147,9 @@ def yolo_message(generator: np.random.Generator, header: Header, people: np.ndar
     return SimpleNamespace(header=header, detections=detections)
 
 
-def zed_message(generator: np.random.Generator, header: Header, people: np.ndarray, *_: Any) -> Any:
+def zed_message(
+    generator: np.random.Generator, header: Header, people: np.ndarray, view: View
+) -> Any:
     """As zed_msgs/ObjectsStamped: arrays of fixed length, one score for all."""
     body_format = int(generator.choice([0, 0, 1, 2, 3, 255]))
     objects = []
@@ -153,6 +157,7 @@ def zed_message(generator: np.random.Generator, header: Header, people: np.ndarr
         points = np.full((70, 2), np.nan)
         points[: len(person)] = person[:, :2]
         keypoints = [SimpleNamespace(kp=np.array(point, np.float32)) for point in points]
+        space = [SimpleNamespace(kp=point) for point in _zed_space(generator, points, view)]
         objects.append(
             SimpleNamespace(
                 label_id=int(generator.choice([number, number, -1, 2**15 - 1])),
@@ -163,9 +168,22 @@ def zed_message(generator: np.random.Generator, header: Header, people: np.ndarr
                 tracking_available=chance(generator, 0.9),
                 tracking_state=int(generator.integers(0, 4)),
                 skeleton_2d=SimpleNamespace(keypoints=keypoints),
+                skeleton_3d=SimpleNamespace(keypoints=space),
             )
         )
     return SimpleNamespace(header=header, objects=objects)
+
+
+def _zed_space(generator: np.random.Generator, points: np.ndarray, view: View) -> np.ndarray:
+    """(70, 3) x forward, y left, z up: three metres ahead, or anywhere."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        rays = (points - view.matrix[:2, 2]) / view.focal
+        space = 3 * np.column_stack([np.ones(len(rays)), -rays]).astype(np.float32)
+    if chance(generator, 0.2):
+        space[int(generator.integers(18)), int(generator.integers(3))] = fits_float32(
+            odd(generator)
+        )
+    return space
 
 
 def hri_message(

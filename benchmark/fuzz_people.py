@@ -128,9 +128,7 @@ def in_layout(points: np.ndarray, layout: Skeleton) -> np.ndarray:
     return placed
 
 
-def spoil_keypoints(
-    generator: np.random.Generator, pixels: np.ndarray, scores: np.ndarray
-) -> None:
+def spoil_keypoints(generator: np.random.Generator, pixels: np.ndarray, scores: np.ndarray) -> None:
     """Do something to one person's pixels (J, 2) and scores (J,), in place."""
     change = _CHANGES[int(generator.integers(len(_CHANGES)))]
     change(generator, pixels, scores)

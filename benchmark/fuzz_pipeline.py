@@ -132,9 +132,7 @@ class PipelineTarget:
             depth = draw_depth(generator, view, header)
         return Inputs(message, info, depth)
 
-    def _people(
-        self, generator: np.random.Generator, view: View, layout: Skeleton
-    ) -> np.ndarray:
+    def _people(self, generator: np.random.Generator, view: View, layout: Skeleton) -> np.ndarray:
         """(N, J, 3) of columns, rows and scores that fit into float32."""
         persons = int(generator.choice([0, 1, 1, 1, 2, 2, 3, 6]))
         people = np.zeros((persons, len(layout), 3))

@@ -1,5 +1,7 @@
 """Inputs that once broke what must hold, each with the right answer."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from erd_ros.msg import Person3D
@@ -10,6 +12,7 @@ from erd_ros.cues import Cues
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.pose import Keypoints2D, Pose3D
+from erd_ros.ros.foreign import keypoints_from_zed
 from erd_ros.ros.frames import placement_of
 from erd_ros.ros.people_message import PeopleWriter
 from erd_ros.runtime import DEFAULT_MODEL, PoseOutputs, load
@@ -17,7 +20,7 @@ from erd_ros.runtime.estimator import Estimator, EstimatorConfig
 from erd_ros.runtime.people import PeopleFilter
 from erd_ros.runtime.roll import run_upright
 from erd_ros.runtime.tracker import Tracker
-from erd_ros.skeleton import COCO17, H36M17
+from erd_ros.skeleton import COCO17, H36M17, skeleton_by_name
 
 
 @pytest.mark.parametrize("name", ["size_deviation", "camera_height_deviation", "depth_deviation"])
@@ -89,3 +92,31 @@ def test_a_transform_to_where_nothing_is_is_refused(metres):
     transform = Transform(translation=Vector3(z=metres), rotation=Quaternion(w=1.0))
     with pytest.raises(InputError, match=r"metres up to 1e\+08; correct its publisher"):
         placement_of(transform)
+
+
+def test_an_error_is_cut_in_its_middle():
+    with pytest.raises(InputError) as caught:
+        skeleton_by_name("x" * 100_000)
+    words = str(caught.value)
+    assert len(words) < 4100
+    assert words.startswith("unknown keypoint layout 'xxx")
+    assert words.endswith("or describe yours by its joint names")
+    assert "characters left out" in words
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 3e38, -3e38])
+def test_points_in_space_that_no_zed_sees_tell_no_focal_length(value):
+    """Of inf and -inf the sum is NaN, and squares of what float32 holds are infinite."""
+    space = np.stack([np.full(18, 3.0), np.linspace(-1, 1, 18), np.linspace(1, -1, 18) ** 2], -1)
+    pixels = (320, 240) - 500 * space[:, 1:] / space[:, :1]
+    space[3, 1:] = value, -value
+
+    def points(values):
+        return SimpleNamespace(keypoints=[SimpleNamespace(kp=value) for value in values])
+
+    person = SimpleNamespace(
+        label_id=1, confidence=99.0, skeleton_available=True, body_format=0,
+        skeleton_2d=points(pixels), skeleton_3d=points(space),
+    )  # fmt: skip
+    found = keypoints_from_zed(SimpleNamespace(objects=[person]), (640, 480))
+    assert found.focal_px == pytest.approx(500)

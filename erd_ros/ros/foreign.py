@@ -16,6 +16,8 @@ Size = tuple[int, int]
 # Of the fit of a focal length: keypoints that it takes, and fraction of the variance of the pixels
 # that may stay, beyond which the points are in another frame.
 _FEWEST_POINTS, _LARGEST_UNEXPLAINED = 6, 0.05
+# Metres of its points, beyond what such a camera sees.
+_NEAREST_M, _FARTHEST_M = 1e-3, 1e3
 
 
 def _layout(name: str, joint_names: Sequence[str]) -> Skeleton:
@@ -151,7 +153,9 @@ def _focal_length(
     points  (N, J, 3) the same keypoints in metres: x forward, y to the left, z up
     """
     forward, left, up = np.array(points, np.float64).reshape(*values.shape).transpose(2, 0, 1)
-    known = (values[..., 2] > 0) & (forward > 0) & np.isfinite(left + up)
+    # Written so that NaN is not known.
+    near = (np.abs([forward, left, up]) < _FARTHEST_M).all(0) & (forward > _NEAREST_M)
+    known = (values[..., 2] > 0) & near
     if known.sum() < _FEWEST_POINTS:
         return None
     rays = -np.stack([left[known], up[known]], -1) / forward[known][:, None]
