@@ -30,11 +30,12 @@ SECTION = "make gpu"
 ROOT = Path(__file__).resolve().parent.parent
 # Seconds that a part may take; what the others leave of the whole time is the other bound.
 PARTS = {
-    "software": 60, "floors": 60, "files": 90, "self_test": 180, "against": 150, "throughput": 150,
+    "software": 60, "floors": 60, "files": 90, "self_test": 180, "against": 180, "throughput": 150,
     "accuracy": 180, "engines": 120, "memory": 90, "detectors": 90, "node": 90, "start": 120,
 }  # fmt: skip
 FULL = {"batches": (1, 4, 16, 64), "crowds": (1024, 8192, 65536), "seconds": 0.3, "node_seconds": 5}
 SHORT = {"batches": (1, 2), "crowds": (64,), "seconds": 0.01, "node_seconds": 1}
+_PATHS = ("model", "checkpoint", "data", "weights", "work")
 FINISHED = ("done", "nothing here")
 
 
@@ -58,11 +59,11 @@ def parse_arguments(argv=None) -> argparse.Namespace:
 
 def settings_of(arguments) -> Settings:
     """As the parts get them."""
-    given = {name: getattr(arguments, name) for name in ("checkpoint", "data", "weights")}
+    paths = {name: getattr(arguments, name) for name in _PATHS}
+    given = {name: str(Path(path).resolve()) if path else "" for name, path in paths.items()}
     return Settings(
-        model=str(arguments.model.resolve()), sources=tuple(arguments.sources),
-        work=str(arguments.work.resolve()), **given, **(SHORT if arguments.short else FULL),
-    )  # fmt: skip
+        sources=tuple(arguments.sources), **given, **(SHORT if arguments.short else FULL)
+    )
 
 
 def key_of(settings: Settings) -> dict[str, object]:
@@ -72,29 +73,37 @@ def key_of(settings: Settings) -> dict[str, object]:
     except BackendError as error:
         gpu = {"none": str(error)}
     model = sha256(Path(settings.model).read_bytes()).hexdigest()
-    whole = json.loads(json.dumps(asdict(settings)))
-    return {"commit": commit(), "gpu": gpu, "model_sha256": model, "settings": whole}
+    sizes = {name: value for name, value in asdict(settings).items() if name not in _PATHS}
+    names = {name: Path(getattr(settings, name)).name for name in _PATHS}
+    key = {"commit": commit(), "gpu": gpu, "model_sha256": model, **names, **sizes}
+    return json.loads(json.dumps(key))
 
 
 def earlier(path: Path, key: dict[str, object]) -> dict[str, dict]:
     """Parts of a run with the same key that came to an end."""
-    try:
-        figures = json.loads(path.read_text())["figures"]
-    except (OSError, ValueError, KeyError):
-        return {}
+    figures = _figures(path)
     if figures.get("key") != key:
         return {}
     return {name: one for name, one in figures["parts"].items() if one["status"] in FINISHED}
 
 
+def _figures(path):
+    """Of a file of results; none of one that is missing, or was cut off as it was written."""
+    try:
+        return json.loads(path.read_text())["figures"]
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
 def run_part(name: str, settings: Settings, limit_s: float) -> dict[str, object]:
-    """Status, seconds, rows and reasons of one part; it is killed with its children at its limit."""
+    """Status, seconds, rows and reasons; it is killed with its children at its limit."""
     work = Path(settings.work)
     given, out, log = (work / f"{name}.{suffix}" for suffix in ("settings", "rows", "log"))
     given.write_text(json.dumps(asdict(settings)))
     out.unlink(missing_ok=True)
     command = [sys.executable, "-m", "benchmark.gpu_parts", name, str(given), str(out)]
-    environment = os.environ | {"ROS_HOME": str(work / "ros")}
+    caches = {"ROS_HOME": work / "ros", "TORCHINDUCTOR_CACHE_DIR": work / "inductor"}
+    environment = os.environ | {name: str(folder) for name, folder in caches.items()}
     started = time.monotonic()
     with log.open("w") as file:
         process = subprocess.Popen(
@@ -108,7 +117,7 @@ def run_part(name: str, settings: Settings, limit_s: float) -> dict[str, object]
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             code = None
-    figures = json.loads(out.read_text())["figures"] if out.is_file() else {}
+    figures = _figures(out)
     rows, missing = figures.get("rows", {}), figures.get("missing", {})
     return {
         "status": _status(code, limit_s, log, rows),

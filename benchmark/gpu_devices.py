@@ -1,4 +1,4 @@
-"""Parts of ``benchmark/gpu.py`` about the machine: what is installed, copies, engines, memory, node."""
+"""Parts of ``benchmark/gpu.py`` about the machine: packages, copies, engines, memory, the node."""
 
 import importlib
 import json
@@ -58,7 +58,7 @@ def software(settings):
         except Exception as error:  # a library that is missing behind it raises what it likes
             yield name, f"cannot be imported ({error}); {way_out}"
             continue
-        yield name, {"version": str(module.__version__), **_sees(module)}
+        yield name, {"version": str(getattr(module, "__version__", "?")), **_sees(module)}
 
 
 def _sees(module):
@@ -114,13 +114,17 @@ def engines(settings):
         except ErdError as error:
             yield label, str(error)
             return
-        refused = [line for line in log.lines if "is not used" in line or "refuses" in line]
+        refused = [
+            line.rpartition("not used: ")[2]
+            for line in log.lines
+            if "not used: " in line or "refuses the engine" in line
+        ]
         yield (
             label,
             {
                 "load_s": time.perf_counter() - started,
                 "self_test": str(backend.self_test or "none"),
-                "refused": " ".join(refused).partition("not used: ")[2][:80] or "no",
+                "refused": "; ".join(dict.fromkeys(refused))[:80] or "no",
             },
         )
 
@@ -218,8 +222,8 @@ def _run_node(settings, device):
     out = Path(settings.work) / f"node_{device}.json"
     script = str(Path(__file__).with_name("keypoint_latency.py"))
     options = {
-        "--device": device, "--duration": str(settings.node_seconds), "--warm-up": "1",
-        "--domain": _NODE_DOMAIN, "--json": str(out),
+        "--device": device, "--model": settings.model, "--domain": _NODE_DOMAIN, "--warm-up": "1",
+        "--duration": str(settings.node_seconds), "--json": str(out),
     }  # fmt: skip
     words = [word for pair in options.items() for word in pair]
     done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True)

@@ -8,17 +8,21 @@ OUT.json is written anew after each row, so that a part that is stopped keeps wh
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 
-from erd_ros.bench.latency import latencies
+from erd_ros.bench.latency import latencies, people
 from erd_ros.bench.run import BenchConfig, Contender, bench
 from erd_ros.errors import ErdError
 from erd_ros.report import write_json
 from erd_ros.runtime import BACKENDS, load
 
-# Persons of a call beyond which a processor without a graphics processor takes too long.
+# Persons of a call beyond which the processor alone takes too long.
 _MOST_ON_CPU = 1024
+# It builds for one person and again for many.
+_BUILDS_TWICE = "onnxruntime_tensorrt"
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,16 @@ class Settings:
         return Path(self.work) / "half.onnx"
 
     def contenders(self) -> list[Contender]:
-        """Every file that is there with every backend that reads it."""
+        """Every file that is there with every backend that reads it, the slowest to load last."""
         files = {"": Path(self.model), "half": self.half, "twin": self.twin}
-        return [
+        found = [
             Contender(name, file, backend, device, 1)
             for name, file in files.items()
             if file.is_file()
             for device, backends in BACKENDS[file.suffix].items()
             for backend in backends
         ]
+        return sorted(found, key=lambda one: one.backend == _BUILDS_TWICE)
 
 
 def files(settings):
@@ -101,27 +106,41 @@ def against(settings):
     backends, missing = _all(settings, _largest(settings))
     yield from missing.items()
     for persons in settings.batches:
+        for label, why in _refusing(backends, persons).items():
+            yield f"batch {persons}, {label}", why
+            del backends[label]
         for label, found in latencies(backends, persons, settings.seconds).items():
-            yield f"{persons} persons, {label}", vars(found)
+            yield f"batch {persons}, {label}", vars(found)
+
+
+def _refusing(backends, persons):
+    """Why those do not answer that would end the turns of all."""
+    reasons = {}
+    for label, backend in backends.items():
+        try:
+            backend(*people(backend, persons))
+        except ErdError as error:
+            reasons[label] = str(error)
+    return reasons
 
 
 def throughput(settings):
     """Large batches, each backend by itself: a call, and the recorded graph alone."""
-    for persons in settings.crowds:
-        backends, missing = _all(settings, persons)
-        yield from ((f"{persons} persons, {label}", why) for label, why in missing.items())
-        for label in list(backends):
-            backend = backends.pop(label)
-            if backend.device == "cpu" and persons > _MOST_ON_CPU:
-                continue
-            try:
-                yield from _throughput(f"{persons} persons, {label}", backend, persons, settings)
-            except ErdError as error:
-                yield f"{persons} persons, {label}", str(error)
+    backends, missing = _all(settings, max(settings.crowds))
+    yield from missing.items()
+    for label in list(backends):
+        backend = backends.pop(label)  # its memory is free for the next one
+        for persons in settings.crowds:
+            if backend.device == "cuda" or persons <= _MOST_ON_CPU:
+                yield from _throughput(f"batch {persons}, {label}", backend, persons, settings)
 
 
 def _throughput(label, backend, persons, settings):
-    p50_ms = latencies({label: backend}, persons, settings.seconds)[label].p50_ms
+    try:
+        p50_ms = latencies({label: backend}, persons, settings.seconds)[label].p50_ms
+    except ErdError as error:
+        yield label, str(error)
+        return
     yield label, {"p50_ms": p50_ms, "persons_per_s": 1e3 * persons / p50_ms}
     replay = _alone(backend, persons)
     if replay is not None:
@@ -151,7 +170,7 @@ def start(settings):
         yield f"a new process, {label}", row
     for persons, rows in figures["latency"].items():
         for label, row in rows.items():
-            yield f"{persons} persons, {label}", row
+            yield f"batch {persons}, {label}", row
     yield "floor of the processor", figures["floor"]["1"]
 
 
@@ -162,12 +181,13 @@ def accuracy(settings):
         return
     from erd_ros.evaluate.backends import evaluate_backends
 
-    twins = {"half's own": settings.twin, "half": settings.half}
+    twins = {"twin": settings.twin, "half": settings.half}
     of_model = {"model": Path(settings.model)}
     for models in (of_model, {name: file for name, file in twins.items() if file.is_file()}):
         if models:
             found = evaluate_backends(models, Path(settings.data), settings.sources)
-            yield from found["rows"].items()
+            for label, row in found["rows"].items():
+                yield label, {name: value for name, value in row.items() if name != "sha256"}
             yield from found["missing"].items()
 
 
@@ -179,27 +199,35 @@ def _all(settings, max_persons):
     """Whatever can be loaded, by label, and why the rest cannot."""
     made, missing = {}, {}
     for one in settings.contenders():
-        _try(one.label, made, missing, lambda one=one: load(
-            one.model, one.device, backend=one.backend, max_persons=max_persons
-        ))  # fmt: skip
+        itself = replace(one, backend="tensorrt").label
+        if one.backend == _BUILDS_TWICE and itself in made:
+            missing[one.label] = "TensorRT runs by itself; see self_test for this way"
+            continue
+        make = partial(load, one.model, one.device, backend=one.backend, max_persons=max_persons)
+        _try(one.label, made, missing, make)
         if one.backend == "tensorrt" and one.label in made:
             from benchmark.gpu_cuda import without_graphs
 
-            tensorrt = made[one.label]
-            label = f"{one.label}, not recorded"
-            _try(label, made, missing, lambda of=tensorrt: without_graphs(of, max_persons))
+            make = partial(without_graphs, made[one.label], max_persons)
+            _try(f"{one.label}, not recorded", made, missing, make)
+    if settings.twin.is_file():
+        _try_torch(settings, max_persons, made, missing)
+    return made, missing
+
+
+def _try_torch(settings, max_persons, made, missing):
     try:
+        import torch
+
         from benchmark.gpu_torch import HOW, TorchPeer
     except ImportError as error:
-        return made, missing | {"PyTorch": str(error)}
-    for device in ("cpu", "cuda") if settings.twin.is_file() else ():
-        for how in HOW:
-            for precision in ("float32", "mixed_float16"):
-                label = f"torch {how}, {precision}, {device}"
-                _try(label, made, missing, lambda *about: TorchPeer(
-                    settings.twin, device, how, precision, max_persons  # noqa: B023
-                ))  # fmt: skip
-    return made, missing
+        missing["PyTorch"] = str(error)
+        return
+    torch.set_num_threads(1)  # as the backends have
+    for device in ("cuda",) if torch.cuda.is_available() else ("cuda", "cpu"):
+        for how, precision in product(HOW, ("float32", "mixed_float16")):
+            make = partial(TorchPeer, settings.twin, device, how, precision, max_persons)
+            _try(f"torch {how}, {precision}, {device}", made, missing, make)
 
 
 def _try(label, made, missing, make):

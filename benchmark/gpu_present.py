@@ -12,19 +12,24 @@ Parts = Mapping[str, Mapping[str, Any]]
 def print_report(parts: Parts) -> None:
     """One table a part, then what could not be had."""
     report.print_tables(_tables(parts))
-    for reason, labels in _missing(parts).items():
-        print(f"not here: {', '.join(labels)}: {reason}")
+    for reason, names in _missing(parts).items():
+        print(f"not here: {', '.join(names)}: {reason}")
 
 
 def section(parts: Parts, key: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
-    """The same in Markdown, with where it was measured."""
-    gpu = key["gpu"].get("name") or "no graphics processor"
+    """The same in Markdown, with where it was measured.
+
+    Without a graphics processor the parts alone: figures of the processor stand elsewhere.
+    """
+    gpu = key["gpu"].get("name")
+    tables = list(_tables(parts))[: None if gpu else 1]
     lines = [
-        f"Written by `make gpu` on {gpu}, {machine['cores']} cores of {machine['processor']}, "
-        f"Python {machine['python']}, ONNX Runtime {machine['onnxruntime']}, PyTorch "
-        f"{machine['torch']}; model sha256 `{key['model_sha256'][:16]}`.",
+        f"Written by `make gpu` on {gpu or 'no graphics processor'}, {machine['cores']} cores of "
+        f"{machine['processor']}, Python {machine['python']}, ONNX Runtime "
+        f"{machine['onnxruntime']}, PyTorch {machine['torch']}; model sha256 "
+        f"`{key['model_sha256'][:16]}`.",
         "",
-        markdown_tables(_tables(parts)),
+        markdown_tables(tables),
     ]
     lines += [f"- Not here: {', '.join(of)}: {why}" for why, of in _missing(parts).items()]
     return "\n".join(lines).rstrip() + "\n"
@@ -38,17 +43,15 @@ def _tables(parts: Parts) -> Iterator[Table]:
     ]  # fmt: skip
     yield Table("Parts", ("part", "status", "s", "rows", "not here"), about)
     for name, one in parts.items():
-        rows = one.get("rows", {})
-        columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-        cells = [
-            (label, *(_cell(row.get(column)) for column in columns)) for label, row in rows.items()
-        ]
-        if cells:
-            yield Table(name, ("", *columns), cells)
+        alike: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for label, row in one.get("rows", {}).items():
+            alike.setdefault(tuple(row), []).append((label, *map(_cell, row.values())))
+        for columns, rows in alike.items():
+            yield Table(f"{name}: {', '.join(columns)}"[:60], (name, *columns), rows)
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None:  # a number that is none, as JSON has it
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
@@ -56,9 +59,9 @@ def _cell(value: Any) -> str:
 
 
 def _missing(parts: Parts) -> dict[str, list[str]]:
-    """Labels by the reason they share."""
+    """The parts that share a reason, by the reason."""
     found: dict[str, list[str]] = {}
     for name, one in parts.items():
-        for label, reason in one.get("missing", {}).items():
-            found.setdefault(reason, []).append(f"{name}: {label}")
+        for reason in dict.fromkeys(one.get("missing", {}).values()):
+            found.setdefault(reason, []).append(name)
     return found

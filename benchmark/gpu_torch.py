@@ -7,6 +7,7 @@ import torch
 from erd_ros.errors import BackendError
 from erd_ros.export.networks import PRECISIONS
 from erd_ros.models.checkpoint import load_model
+from erd_ros.runtime.buckets import bucket_of
 from erd_ros.runtime.graph_backend import GraphBackend
 from erd_ros.runtime.torch_backend import TorchGraphs
 
@@ -28,14 +29,15 @@ class TorchPeer(GraphBackend):
     def _run(self, inputs):
         try:
             return self._call(inputs)
-        except RuntimeError as error:
+        except Exception as error:  # compilers raise what they like
             raise BackendError(f"PyTorch failed on {len(inputs[0])} persons: {error}") from error
 
     def alone(self, persons):
-        """The recorded graph without copies, for batches of so many; None where none is recorded."""
+        """The recorded graph without copies, for so many; None where none is recorded."""
         if not isinstance(self._call, TorchGraphs):
             return None
-        return lambda: (self._call._recording(persons).graph.replay(), torch.cuda.synchronize())
+        size = bucket_of(persons, self._call._sizes)
+        return lambda: (self._call._recording(size).graph.replay(), torch.cuda.synchronize())
 
 
 def _eager(model, device, max_persons):
@@ -50,7 +52,7 @@ def _eager(model, device, max_persons):
 def _compiled(model, device, max_persons):
     # Without a graphics processor only the tracing is rehearsed: code for the CPU is not compared.
     backend = "inductor" if device == "cuda" else "eager"
-    return _eager(torch.compile(model, backend=backend, dynamic=False), device, max_persons)
+    return _eager(torch.compile(model, backend=backend), device, max_persons)
 
 
 def _graphs(model, device, max_persons):
