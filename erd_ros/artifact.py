@@ -48,6 +48,7 @@ class Artifact:
     frame: str = FRAME
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         for what, value, expected in (
             ("format_version", self.format_version, FORMAT_VERSION),
             ("unit", self.unit, UNIT),
@@ -67,6 +68,16 @@ class Artifact:
             raise ArtifactError(f"model '{self.name}' has {self.steps} steps, expected 0 or more")
         if self.deviations:
             self._check_deviations()
+
+    def _check_kinds(self) -> None:
+        kinds: dict[str, type] = {"name": str, "steps": int, "precision": str, "training": Mapping}
+        for what, kind in kinds.items():
+            value = getattr(self, what)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ArtifactError(
+                    f"a model's {what} is {str(value)[:60]!r}, expected {kind.__name__}; "
+                    "export it again with `erd export`"
+                )
 
     def _check_deviations(self) -> None:
         rows = [row for joint in self.deviations for row in joint]
@@ -102,9 +113,11 @@ class Artifact:
                 ),
                 **values,
             )
-        except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+        except (
+            ValueError, TypeError, KeyError, AttributeError, RecursionError, InputError,
+        ) as error:  # fmt: skip
             raise ArtifactError(
-                f"{source}: its description cannot be read ({error}); "
+                f"{source}: its description cannot be read ({str(error)[:200]}); "
                 "export it again with `erd export`"
             ) from error
 

@@ -53,6 +53,7 @@ def test_numbers_come_back_to_the_bit():
     "text",
     [
         "no JSON",
+        "[" * 100_000,
         "[]",
         '{"inputs": {}, "outputs": {}}',
         '{"inputs": {"rays": {"shape": [2], "float32": "AAAA"}}, "outputs": {}}',
