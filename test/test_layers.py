@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden"}
+CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden", "digest"}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "cues": {"errors", "pose"},
     "artifact": {"errors", "skeleton"},
     "golden": {"errors", "pose"},
+    "digest": {"errors"},
     "geometry": CORE,
     "mocap": CORE,
     "models": CORE | {"geometry"},

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_onnx import people, write_tiny_onnx
+from tiny_onnx import FIGURE, people, write_tiny_onnx
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: no model files for tests")
 
 from erd_ros.artifact import METADATA_KEY, Artifact
+from erd_ros.digest import with_digest
 from erd_ros.errors import ArtifactError
 from erd_ros.runtime import BACKENDS, DEFAULT_MODEL, load
 from erd_ros.skeleton import COCO17, Skeleton
@@ -61,6 +62,31 @@ def test_a_foreign_onnx_is_named(tmp_path):
     foreign = write_tiny_onnx(tmp_path / "foreign.onnx", metadata={"author": "somebody"})
     with pytest.raises(ArtifactError, match=r"foreign\.onnx is not a model of erd_ros"):
         load(foreign)
+
+
+def test_a_changed_weight_is_refused(tmp_path):
+    path = tmp_path / "changed.onnx"
+    whole = with_digest(write_tiny_onnx(path).read_bytes())
+    path.write_bytes(whole)
+    assert load(path).sha256
+    at = whole.index(FIGURE.tobytes()) + FIGURE.nbytes // 2
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(ArtifactError, match=r"changed\.onnx.*not what was exported.*copy it again"):
+        load(path)
+
+
+def test_a_file_without_a_digest_is_noted(tmp_path, caplog):
+    with caplog.at_level("INFO", logger="erd_ros"):
+        load(write_tiny_onnx(tmp_path / "old.onnx"))
+    assert "old.onnx has no digest" in caplog.text
+
+
+def test_an_exported_file_carries_its_digest(model_files, caplog):
+    if ".safetensors" not in model_files:
+        pytest.skip("nothing was exported: torch is not installed")
+    with caplog.at_level("INFO", logger="erd_ros"):
+        load(model_files[".onnx"])
+    assert "no digest" not in caplog.text
 
 
 def test_a_graph_that_contradicts_its_description_is_named(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 
 from erd_ros.artifact import STEPS_KEY, Artifact
+from erd_ros.digest import check_digest
 from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.metrics import Array
 from erd_ros.pose import FloatArray
@@ -77,6 +78,7 @@ def load_steps(path: Path) -> StepModel:
         raise ArtifactError(f"{path} is not an ONNX file: {error}; copy it again") from error
     metadata = {one.key: one.value for one in model.metadata_props}
     info = Artifact.from_metadata(metadata, str(path))
+    check_digest(content, str(path))
     steps = onnx.GraphProto.FromString(base64.b64decode(metadata.get(STEPS_KEY, "")))
     # Files of before there was such a graph have these values in their own.
     described = {value.name: value for value in (*model.graph.value_info, *steps.output)}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from erd_ros.artifact import Artifact
+from erd_ros.digest import check_digest
 from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.golden import Golden
 from erd_ros.pose import FloatArray
@@ -84,6 +85,7 @@ def load(path: Path, device: str, threads: int, max_persons: int) -> OnnxBackend
     model = path.read_bytes()
     session = _session(model, path, device)
     info = Artifact.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
+    check_digest(model, str(path))
     sha256 = hashlib.sha256(model).hexdigest()
     return OnnxBackend(session, info, device, threads if device == "cpu" else 1, sha256, str(path))
 
