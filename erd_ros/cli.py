@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except ErdError as error:
-        print(f"erd {arguments.command}: {error}", file=sys.stderr)
+        print(f"erd {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -1,5 +1,7 @@
 """`erd data prepare`: from a data set's files to what training reads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_mocap_asf_amc import write_amc, write_asf
@@ -11,6 +13,7 @@ from erd_ros.commands import data as command
 from erd_ros.errors import InputError
 from erd_ros.mocap import Clip, read_clips, read_mocap
 from erd_ros.mocap.prepare import SOURCES, at_rate
+from erd_ros.mocap.proportions import lies, odd_motion
 from erd_ros.mocap.splits import PROTOCOLS, subject_splits
 from erd_ros.skeleton import H36M17
 
@@ -135,8 +138,8 @@ def test_words_that_do_not_go_together(tmp_path, capsys):
     assert "'a' is of subject P1, who is in no split" in refused(
         capsys, *bvh, *out, "--splits", tmp_path / "who.yaml"
     )
-    assert "--source-fps means nothing" in refused(
-        capsys, *bvh, *out, "--test", "P1", "--source-fps", "60"
+    assert "--cameras means nothing" in refused(
+        capsys, *bvh, *out, "--test", "P1", "--cameras", "x.json"
     )
     assert not (tmp_path / "out.npz").exists()
 
@@ -168,6 +171,69 @@ def test_frame_rates_that_cannot_be(rate):
     clip = Clip("a", "S1", "", "train", people(5).astype(np.float32), 30.0)
     with pytest.raises(InputError, match="--fps"):
         at_rate(clip, rate)
+
+
+def test_interpolated_frames_are_where_people_were():
+    """30 to 25 Hz: by the nearest frame a wrist errs by centimetres, on the curve by under 1 mm."""
+
+    def swing(times):  # a wrist at up to 6 m/s
+        positions = people(len(times), 1) * 0
+        positions[:, 13, 0] = 0.6 * np.sin(10 * times)
+        return positions.astype(np.float32)
+
+    clip = Clip("a", "S1", "", "train", swing(np.arange(300) / 30), 30.0)
+    error = {}
+    for interpolate in (False, True):
+        slow = at_rate(clip, 25.0, interpolate).positions_in_world
+        difference = slow - swing(np.arange(len(slow)) / 25)
+        error[interpolate] = np.percentile(np.linalg.norm(difference[:, 13], axis=-1), 99)
+    assert error[False] > 0.05
+    assert error[True] < 0.001
+    clip.positions_in_world[3, 13] = np.nan
+    slow = at_rate(clip, 25.0, True).positions_in_world[:, 13, 0]
+    assert np.flatnonzero(np.isnan(slow)).tolist() == [2, 3]  # frames 2.4 and 3.6
+
+
+def test_interpolation_takes_frames_that_are_there_as_they_are():
+    clip = Clip("a", "S1", "", "train", people(9).astype(np.float32), 50.0)
+    np.testing.assert_array_equal(
+        at_rate(clip, 25.0, True).positions_in_world, clip.positions_in_world[::2]
+    )
+
+
+def test_bad_files_are_skipped_where_asked(tmp_path, capsys, caplog):
+    for subject in ("P1", "P2"):
+        write_rig(tmp_path / subject / f"{subject}_a.bvh")
+    (tmp_path / "P1" / "broken.bvh").write_text("HIERARCHY\nROOT Hips\n{\n")
+    words = ("prepare", tmp_path, "--source", "bvh", "--test", "P2", "--out", tmp_path / "a.npz")
+    message = refused(capsys, *words)
+    assert "broken.bvh, line 3: the file ends here, expected 'OFFSET'" in message
+    assert "--skip-bad goes on without" in message
+    clips, _ = prepared(tmp_path, capsys, *words[1:6], "--skip-bad")
+    assert [clip.name for clip in clips] == ["P1_a", "P2_a"]
+    assert "broken.bvh, line 3: the file ends here" in caplog.text
+    assert "1 of 3 clips are skipped" in caplog.text
+    for path in tmp_path.rglob("P*_a.bvh"):
+        path.unlink()
+    assert "none of the 1 clips can be read" in refused(capsys, *words, "--skip-bad")
+
+
+def test_motion_that_nobody_makes_is_remarked(tmp_path, capsys, caplog):
+    frames = people(30).astype(np.float32)
+    clip = Clip("a", "S1", "", "train", frames, 25.0)
+    assert odd_motion(clip) == ()
+    assert not lies(clip)
+    frames[20, 13, 0] += 0.7
+    (fast,) = odd_motion(clip)
+    assert "a wrist faster than 15 m/s" in fast
+    assert "after frame 19" in fast or "after frame 20" in fast
+    frames[..., 2] *= -1
+    assert "the head upside down in most frames" in odd_motion(clip)[1]
+    lying = replace(clip, positions_in_world=frames[..., [0, 2, 1]])
+    assert lies(lying)
+    write_rig(tmp_path / "P1" / "a.bvh")
+    prepared(tmp_path, capsys, tmp_path, "--source", "bvh", "--test", "P1")
+    assert "a: a wrist faster than 15 m/s" in caplog.text
 
 
 def test_the_command_knows_every_source():

@@ -140,14 +140,14 @@ def test_clips_of_a_folder_of_subjects(tmp_path):
 def test_skeletons_side_by_side_are_told_by_their_names(tmp_path):
     write_amc(tmp_path / "07_01.amc")
     with pytest.raises(InputError, match=r"07_01\.amc: expected one \.asf file .* has 0"):
-        asf_amc_clips(tmp_path, ReaderOptions())
+        list(asf_amc_clips(tmp_path, ReaderOptions())[1])
     write_asf(tmp_path / "07.asf")
     write_asf(tmp_path / "08.asf")
     (clip,) = asf_amc_clips(tmp_path, ReaderOptions())[1]
     assert clip.subject == "07"
     (tmp_path / "07_01.amc").rename(tmp_path / "walk.amc")
     with pytest.raises(InputError, match="has 2"):
-        asf_amc_clips(tmp_path, ReaderOptions())
+        list(asf_amc_clips(tmp_path, ReaderOptions())[1])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from erd_ros.errors import InputError
-from erd_ros.mocap.bvh import bvh_clips, joint_positions, read_bvh
+from erd_ros.mocap.bvh import joint_positions, read_bvh
+from erd_ros.mocap.bvh_clips import bvh_clips
 from erd_ros.mocap.options import ReaderOptions
 from erd_ros.skeleton import H36M17
 

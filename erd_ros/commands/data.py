@@ -35,6 +35,16 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="put spine and neck midway between their neighbours where the source has none",
     )
+    parser.add_argument(
+        "--interpolate",
+        action="store_true",
+        help="blend frames where the frame rate changes, instead of taking the nearest",
+    )
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="go on without clips that cannot be read, and say why",
+    )
     _add_splits(parser)
     _add_reader_options(parser)
 
@@ -78,11 +88,31 @@ def _add_reader_options(parser: argparse.ArgumentParser) -> None:
     reading.add_argument(
         "--actions", metavar="YAML", type=Path, help="the action of each clip, by its name"
     )
-    reading.add_argument("--unit", choices=("m", "cm", "mm", "inch"), help="of BVH (default cm)")
+    reading.add_argument(
+        "--unit",
+        metavar="UNIT",
+        help="of BVH: m, cm, mm, inch or a number of metres (default cm, CMU's in CMU's layout)",
+    )
     reading.add_argument("--up-axis", choices=("y", "z"), help="of BVH and ASF (default y)")
     reading.add_argument(
-        "--source-fps", metavar="HZ", type=float, help="frames per second of AMC (default 120)"
+        "--source-fps",
+        metavar="HZ|YAML",
+        type=_rate_or_path,
+        help="frames per second of AMC (default 120) and BVH (default: as the file says), or a "
+        "file that has them by clip, as `33_*: 60`",
     )
+    reading.add_argument(
+        "--subject",
+        metavar="REGEX",
+        help="finds the subject in a BVH or AMC file's path: its first group or all of it",
+    )
+
+
+def _rate_or_path(text: str) -> float | Path:
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
@@ -90,7 +120,9 @@ def _prepare(arguments: argparse.Namespace) -> None:
     from erd_ros.mocap.prepare import prepare, summary
     from erd_ros.mocap.splits import subject_splits
 
-    names = ("detections", "cameras", "joints", "actions", "unit", "up_axis", "source_fps")
+    names = (
+        "detections", "cameras", "joints", "actions", "unit", "up_axis", "source_fps", "subject",
+    )  # fmt: skip
     told = {name: getattr(arguments, name) for name in names}
     clips = prepare(
         arguments.source,
@@ -101,6 +133,8 @@ def _prepare(arguments: argparse.Namespace) -> None:
         "train" if (arguments.val or arguments.test) and not arguments.splits else None,
         arguments.fps,
         arguments.derive,
+        arguments.interpolate,
+        arguments.skip_bad,
     )
     print(f"wrote {arguments.out}: {summary(clips)}")
 

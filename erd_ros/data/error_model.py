@@ -5,6 +5,7 @@ is uniform over a square (inversion, miss). Errors are pixels of a Human3.6M ima
 """
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,9 @@ _LARGEST_SHARE = 1 - 1e-12
 # A step that changes no parameter by more than this, in pixels or shares, is the last.
 _CONVERGED = 1e-6
 _MOST_STEPS = 2000
+_BROKEN = (
+    ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError, RecursionError,
+)  # fmt: skip
 
 Array = NDArray[np.float64]
 
@@ -208,10 +212,14 @@ def read_error_model(path: Path) -> ErrorModel:
             np.array([row[name] for row in rows.values()], np.float64) for name in _SHAPES
         )
         half_range, kind = float(content["half_range"]), str(content["kind"])
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise InputError(f"error model {path} cannot be read: {error!r}; fit it again") from error
+    except _BROKEN as error:
+        raise InputError(
+            f"error model {path} cannot be read: {reprlib.repr(error)}; fit it again"
+        ) from error
     if unit != _UNIT:
-        raise InputError(f"error model {path} has the unit '{unit}', expected '{_UNIT}'")
+        raise InputError(
+            f"error model {path} has the unit {reprlib.repr(unit)}, expected '{_UNIT}'"
+        )
     return ErrorModel(tuple(rows), mean, deviation, inlier_share, half_range, kind)
 
 

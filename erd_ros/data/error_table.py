@@ -1,20 +1,24 @@
 """Tables of 2D errors, detected minus true in pixels: what an error model is fitted to."""
 
 import csv
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
+from erd_ros.mocap.npz_arrays import read_npz_arrays
 from erd_ros.skeleton import H36M17
 
 Array = NDArray[np.float64]
 
 _COLUMNS = ["joint", "x", "y"]
+_FARTHEST = 1e6  # pixels
+# The table has a row for the joint with most errors and a column for each joint.
+_MOST_JOINTS = 256
 
 
 def read_error_table(path: Path) -> tuple[Array, tuple[str, ...]]:
@@ -27,7 +31,13 @@ def read_error_table(path: Path) -> tuple[Array, tuple[str, ...]]:
         raise InputError(f"{path} ends in '{path.suffix}', expected {' or '.join(_READERS)}")
     if not path.is_file():
         raise InputError(f"table {path} does not exist")
-    return _READERS[path.suffix](path)
+    errors, names = _READERS[path.suffix](path)
+    if np.nanmax(np.abs(errors), initial=0) > _FARTHEST:
+        raise InputError(
+            f"table {path} has errors of more than {_FARTHEST:g} pixels; expected detected minus "
+            "true in pixels of an image about 1000 wide, NaN for none"
+        )
+    return errors, names
 
 
 def write_error_table(
@@ -44,12 +54,16 @@ def write_error_table(
 
 
 def _read_npz(path: Path) -> tuple[Array, tuple[str, ...]]:
+    arrays = read_npz_arrays(path, "table", ("errors", "joint_names"))
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            errors = np.asarray(archive["errors"], np.float64)
-            names = tuple(map(str, archive["joint_names"].tolist()))
-    except (BadZipFile, ValueError, TypeError, KeyError, OSError, EOFError) as error:
-        raise InputError(f"table {path} cannot be read: {error}") from error
+        joints = arrays["joint_names"]
+        if joints.dtype.kind != "U" or joints.ndim != 1 or arrays["errors"].dtype.kind not in "fiu":
+            raise InputError(f"table {path}: errors are no numbers, or joint_names no names")
+        with np.errstate(invalid="ignore"):
+            errors = np.asarray(arrays["errors"], np.float64)
+        names = tuple(map(str, joints.tolist()))
+    except KeyError as error:
+        raise InputError(f"table {path} cannot be read: it lacks {error}") from error
     if errors.ndim != 3 or errors.shape[1:] != (len(names), 2):
         raise InputError(
             f"errors of {path} have the shape {errors.shape}, expected (N, {len(names)}, 2)"
@@ -64,10 +78,12 @@ def _read_csv(path: Path) -> tuple[Array, tuple[str, ...]]:
             rows = csv.reader(file, skipinitialspace=True)
             header = next(rows, [])
             if header != _COLUMNS:
-                raise InputError(f"{path}, line 1: {header}, expected {_COLUMNS}")
+                raise InputError(f"{path}, line 1: {reprlib.repr(header)}, expected {_COLUMNS}")
             for row in rows:
                 joint, x, y = _csv_row(path, rows.line_num, row)
                 by_joint.setdefault(joint, []).append((x, y))
+                if len(by_joint) > _MOST_JOINTS:
+                    raise InputError(f"{path} names more than {_MOST_JOINTS} joints")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"table {path} cannot be read: {error}") from error
     if not by_joint:
@@ -85,7 +101,7 @@ def _csv_row(path: Path, line: int, row: list[str]) -> tuple[str, float, float]:
         return joint, float(x), float(y)
     except ValueError:
         raise InputError(
-            f"{path}, line {line}: '{','.join(row)}', expected a joint's name and two numbers"
+            f"{path}, line {line}: '{','.join(row)[:60]}', expected a joint's name and two numbers"
         ) from None
 
 

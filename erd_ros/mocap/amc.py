@@ -9,12 +9,14 @@ from erd_ros.errors import InputError
 from erd_ros.mocap.asf import MOVES, ROOT, TURNS, Asf, Bone, read_asf
 from erd_ros.mocap.clip import Array, Clip, Recipe, combined_joints, turned_up
 from erd_ros.mocap.options import (
+    FrameRates,
     ReaderOptions,
-    check_leg_length,
     files_below,
     read_actions,
     read_recipes,
+    subject_by_pattern,
 )
+from erd_ros.mocap.proportions import check_proportions
 from erd_ros.mocap.rotations import fixed_axes_rotation
 from erd_ros.mocap.text import Lines
 
@@ -102,13 +104,19 @@ def asf_amc_clips(source: Path, options: ReaderOptions) -> tuple[int, Iterator[C
     """Clips of all .amc files below a folder: their number, and one after the other.
 
     A motion's skeleton is the .asf file beside it that has the name before its last "_" or, if
-    there is but one, that one. The subject is the skeleton's name. Raises InputError as
-    ``read_asf`` and ``read_amc`` do, and where a skeleton is not found or not CMU's.
+    there is but one, that one. The subject is the skeleton's name, or what ``options.subject``
+    finds in the path. Raises InputError as ``read_asf`` and ``read_amc`` do, and where a skeleton
+    is not found or not CMU's; the iterator goes on with the next motion after it.
     """
     paths = files_below(source, ".amc")
     actions, recipes = read_actions(options.actions), _RECIPES | read_recipes(options.joints)
-    skeletons = {path: _skeleton_of(path) for path in paths}
-    return len(paths), (_clip(path, skeletons[path], options, actions, recipes) for path in paths)
+    rates = FrameRates(options.source_fps)
+
+    def clip(path: Path) -> Clip:
+        subject = subject_by_pattern(options.subject, source, path)
+        return _clip(path, subject, options, actions, recipes, rates.of(path.stem))
+
+    return len(paths), map(clip, paths)
 
 
 def _skeleton_of(path: Path) -> Path:
@@ -125,11 +133,13 @@ def _skeleton_of(path: Path) -> Path:
 
 def _clip(
     path: Path,
-    skeleton: Path,
+    subject: str | None,
     options: ReaderOptions,
     actions: Mapping[str, str],
     recipes: Mapping[str, Recipe],
+    frames_per_second: float,
 ) -> Clip:
+    skeleton = _skeleton_of(path)
     asf = read_asf(skeleton)
     ends = bone_ends(asf, read_amc(path, asf))
     points = {name: turned_up(end, options.up_axis) for name, end in ends.items()}
@@ -137,6 +147,6 @@ def _clip(
         positions = combined_joints(points, recipes)
     except InputError as error:
         raise InputError(f"{skeleton}: {error}") from error
-    check_leg_length(skeleton, positions, "1 / length inches")
+    check_proportions(skeleton, positions, "1 / length inches")
     action = actions.get(path.stem, "")
-    return Clip(path.stem, skeleton.stem, action, "", positions, options.source_fps)
+    return Clip(path.stem, subject or skeleton.stem, action, "", positions, frames_per_second)

@@ -1,14 +1,17 @@
 """The .npz layout that holds the clips of one source; docs/data.md describes it."""
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
 from erd_ros.mocap.clip import Cameras, Clip
+from erd_ros.mocap.npz_arrays import read_npz_arrays
 from erd_ros.skeleton import H36M17
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -37,14 +40,15 @@ def write_clips(path: Path, clips: Sequence[Clip], origin: str) -> None:
         "up_axis": np.array("z"),
         "unit": np.array("m"),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
             np.savez_compressed(file, **arrays)
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise InputError(f"{path} cannot be written: {error}") from error
 
 
@@ -95,14 +99,22 @@ def read_clips(path: Path) -> tuple[Clip, ...]:
     """
     arrays = read_arrays(path)
     try:
-        fps = float(arrays["fps"])
-        return tuple(_clip(arrays, index, fps) for index in range(len(arrays["clip_name"])))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+        fps = float(arrays["fps"].item())
+        frames = _frames_of_clips(arrays)
+        return tuple(_clip(arrays, index, chosen, fps) for index, chosen in enumerate(frames))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"motion capture file {path} lacks or contradicts {error}") from error
 
 
-def _clip(arrays: Arrays, index: int, fps: float) -> Clip:
-    frames = arrays["clip_id"] == index
+def _frames_of_clips(arrays: Arrays) -> list[NDArray[np.intp]]:
+    """The frames of each clip, in order. One sort: a comparison for each clip takes long."""
+    clip = arrays["clip_id"]
+    order = np.argsort(clip, kind="stable")
+    ends = np.searchsorted(clip[order], np.arange(len(arrays["clip_name"])), side="right")
+    return np.split(order, ends)[: len(ends)]
+
+
+def _clip(arrays: Mapping[str, Any], index: int, frames: NDArray[np.intp], fps: float) -> Clip:
     cameras = None
     if "camera_name" in arrays:
         cameras = Cameras(
@@ -131,17 +143,54 @@ def read_arrays(path: Path) -> Arrays:
             f"motion capture file {path} does not exist; name the folder that holds it with "
             "--data or the environment variable ERD_DATA"
         )
+    arrays = read_npz_arrays(path, "motion capture file")
     try:
-        # Opened here: np.load leaves a file open that turns out not to be an archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays: Arrays = dict(archive)
         names = tuple(arrays["joint_names"].tolist())
         stated = (str(arrays["up_axis"]), str(arrays["unit"]))
-    except (BadZipFile, ValueError, KeyError, OSError, EOFError) as error:
-        raise InputError(f"motion capture file {path} cannot be read: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise InputError(f"motion capture file {path} cannot be read: it lacks {error}") from error
     if names != _JOINT_NAMES or stated != ("z", "m"):
         raise InputError(
-            f"{path} has joints {names}, up axis and unit {stated}; "
+            f"{path} has joints {reprlib.repr(names)}, up axis and unit {stated}; "
             f"expected {_JOINT_NAMES}, ('z', 'm')"
         )
+    _check_frames(path, arrays)
     return arrays
+
+
+def _check_frames(path: Path, arrays: Arrays) -> None:
+    """Raises InputError for frames that are no positions, or of clips that there are not.
+
+    Arrays that are missing are named by who needs them.
+    """
+    positions: Any = arrays.get("positions")
+    clip, splits = arrays.get("clip_id"), arrays.get("clip_split")
+    if positions is not None and (
+        positions.dtype.kind != "f"
+        or positions.shape[1:] != (len(_JOINT_NAMES), 3)
+        or np.isinf(positions).any()
+    ):
+        raise InputError(
+            f"{path}: positions are {positions.dtype} of shape {positions.shape}, expected finite "
+            f"numbers (N, {len(_JOINT_NAMES)}, 3), or NaN"
+        )
+    if clip is None or splits is None or positions is None:
+        return
+    integers: Any = clip
+    if (
+        clip.dtype.kind not in "iu"
+        or clip.shape != (len(positions),)
+        or splits.ndim != 1
+        or (clip.size and not 0 <= int(integers.min()) <= int(integers.max()) < len(splits))
+    ):
+        raise InputError(
+            f"{path}: clip_id is {clip.dtype} of shape {clip.shape}, expected {len(positions)} "
+            f"numbers of {splits.shape} clips"
+        )
+    for name, array in arrays.items():
+        texts = name in ("clip_name", "clip_subject", "clip_action", "clip_split")
+        if texts and (array.dtype.kind != "U" or array.shape != splits.shape):
+            raise InputError(
+                f"{path}: {name} is {array.dtype} of shape {array.shape}, expected text of shape "
+                f"{splits.shape}"
+            )

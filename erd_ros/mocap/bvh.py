@@ -4,22 +4,13 @@ The format as Meredith and Maddock describe it ("Motion Capture File Formats Exp
 of Sheffield, 2001). Position channels replace a joint's offset: files state both for the root.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from erd_ros.errors import InputError
-from erd_ros.mocap.clip import Array, Clip, Recipe, combined_joints, turned_up
-from erd_ros.mocap.options import (
-    UNITS,
-    ReaderOptions,
-    check_leg_length,
-    files_below,
-    read_actions,
-    read_recipes,
-)
+from erd_ros.mocap.clip import Array
 from erd_ros.mocap.rotations import product_of_rotations
 from erd_ros.mocap.text import Lines
 
@@ -42,20 +33,22 @@ class BvhJoint:
 
 @dataclass(frozen=True, eq=False)
 class Bvh:
-    """A file's joints and its motion (F, channels): file units and degrees, joint by joint."""
+    """A file's joints and its motion (F, channels): file units and degrees, joint by joint.
+
+    goes_on  the file has more lines than the frames that it states
+    """
 
     joints: tuple[BvhJoint, ...]
     motion: Array
     frame_time: float
+    goes_on: bool = False
 
 
 def read_bvh(path: Path) -> Bvh:
     """Parse one file. Raises InputError that names the line and what was expected there."""
     lines = Lines(path)
     lines.take_keyword("HIERARCHY")
-    joints: list[BvhJoint] = []
-    name = " ".join(lines.take_keyword("ROOT"))
-    _read_joint(lines, name, -1, joints)
+    joints = _read_hierarchy(lines)
     lines.take_keyword("MOTION")
     frames = _frame_count(lines)
     time_words = lines.take("'Frame Time:'")
@@ -67,7 +60,7 @@ def read_bvh(path: Path) -> Bvh:
         lines.numbers(lines.take(f"frame {frame + 1} of {frames}"), channels, f"frame {frame + 1}")
         for frame in range(frames)
     ]
-    return Bvh(tuple(joints), np.array(rows, np.float64), frame_time)
+    return Bvh(tuple(joints), np.array(rows, np.float64), frame_time, bool(lines.peek()))
 
 
 def _frame_count(lines: Lines) -> int:
@@ -77,22 +70,36 @@ def _frame_count(lines: Lines) -> int:
     return int(count)
 
 
-def _read_joint(lines: Lines, name: str, parent: int, joints: list[BvhJoint]) -> None:
-    """Append a joint and all below it, depth first: the order of the motion's columns."""
-    if any(joint.name == name for joint in joints):
-        raise lines.error(f"a second joint is called '{name}'")
+def _read_hierarchy(lines: Lines) -> list[BvhJoint]:
+    """The root and all below it, depth first: the order of the motion's columns.
+
+    A loop with a list of the joints that are open: files nest thousands of them.
+    """
+    joints: list[BvhJoint] = []
+    names: set[str] = set()
+    opened: list[int] = []
+    kind, name = "ROOT", " ".join(lines.take_keyword("ROOT"))
+    while True:
+        if name in names:
+            raise lines.error(f"a second joint is called '{name}'")
+        names.add(name)
+        joints.append(_read_joint(lines, kind, name, opened[-1] if opened else -1))
+        opened.append(len(joints) - 1)
+        while (words := lines.take(f"'}}' that ends '{joints[opened[-1]].name}'"))[0] == "}":
+            kind = "JOINT"
+            opened.pop()
+            if not opened:
+                return joints
+        if words[0].upper() not in ("JOINT", "END") or kind == "END":
+            raise lines.error(f"'{words[0][:60]}', expected JOINT, End Site or '}}'")
+        kind = words[0].upper()
+        name = joints[opened[-1]].name + _END if kind == "END" else " ".join(words[1:])
+
+
+def _read_joint(lines: Lines, kind: str, name: str, parent: int) -> BvhJoint:
     lines.take_keyword("{")
     offset = tuple(lines.numbers(lines.take_keyword("OFFSET"), 3, f"the offset of '{name}'"))
-    ends = name.endswith(_END)
-    channels = () if ends else _read_channels(lines, name)
-    index = len(joints)
-    joints.append(BvhJoint(name, parent, offset, channels))
-    while (words := lines.take(f"'}}' that ends '{name}'"))[0] != "}":
-        kind = words[0].upper()
-        if kind not in ("JOINT", "END") or ends:
-            raise lines.error(f"'{words[0]}', expected JOINT, End Site or '}}'")
-        below = name + _END if kind == "END" else " ".join(words[1:])
-        _read_joint(lines, below, index, joints)
+    return BvhJoint(name, parent, offset, () if kind == "END" else _read_channels(lines, name))
 
 
 def _read_channels(lines: Lines, name: str) -> tuple[str, ...]:
@@ -100,125 +107,50 @@ def _read_channels(lines: Lines, name: str) -> tuple[str, ...]:
     known = len(set(words[1:])) == len(words[1:]) and set(words[1:]) <= set(_CHANNELS)
     if words[:1] != [str(len(words) - 1)] or not known:
         raise lines.error(
-            f"the channels of '{name}' are '{' '.join(words)}', expected their number and then as "
-            f"many of {', '.join(_CHANNELS)}"
+            f"the channels of '{name}' are '{' '.join(words)[:60]}', expected their number and "
+            f"then as many of {', '.join(_CHANNELS)}"
         )
     return tuple(words[1:])
 
 
-def joint_positions(bvh: Bvh) -> dict[str, Array]:
-    """Where each joint is (F, 3), in the file's world and units."""
-    frames = len(bvh.motion)
-    positions: list[Array] = []
-    rotations: list[Array] = []
+def joint_positions(bvh: Bvh, wanted: Iterable[str] | None = None) -> dict[str, Array]:
+    """Where each joint is (F, 3), in the file's world and units: all, or those that are wanted."""
+    needed = _with_ancestors(bvh, wanted)
+    positions: dict[int, Array] = {}
+    rotations: dict[int, Array] = {}
     column = 0
-    for joint in bvh.joints:
+    for index, joint in enumerate(bvh.joints):
         values = bvh.motion[:, column : column + len(joint.channels)]
         column += len(joint.channels)
-        local = np.tile(np.array(joint.offset), (frames, 1))
-        turning = [c for c, channel in enumerate(joint.channels) if channel.endswith("rotation")]
-        for index, channel in enumerate(joint.channels):
-            if channel.endswith("position"):
-                local[:, "xyz".index(channel[0])] = values[:, index]
-        turn = product_of_rotations(
-            [joint.channels[c][0] for c in turning], np.radians(values[:, turning])
-        )
+        if index not in needed:
+            continue
+        local, turn = _moved(joint, values)
         if joint.parent == -1:
-            positions.append(local)
-            rotations.append(turn)
+            positions[index], rotations[index] = local, turn
         else:
             above = rotations[joint.parent]
-            positions.append(positions[joint.parent] + np.einsum("fij,fj->fi", above, local))
-            rotations.append(above @ turn)
-    return dict(zip((joint.name for joint in bvh.joints), positions, strict=True))
+            positions[index] = positions[joint.parent] + np.einsum("fij,fj->fi", above, local)
+            rotations[index] = above @ turn
+    return {bvh.joints[index].name: position for index, position in positions.items()}
 
 
-# What rigs call the joints, best first, in lower case without separators and prefixes.
-_NAMES = {
-    "hip": ("{side}upleg", "{side}thigh", "{side}hip", "{initial}thigh", "{initial}hip"),
-    "knee": ("{side}leg", "{side}knee", "{side}shin", "{initial}shin", "{initial}knee"),
-    "ankle": ("{side}foot", "{side}ankle", "{initial}foot", "{initial}ankle"),
-    "shoulder": ("{side}arm", "{side}uparm", "{side}shoulder", "{initial}shldr"),
-    "elbow": ("{side}forearm", "{side}elbow", "{initial}forearm"),
-    "wrist": ("{side}hand", "{side}wrist", "{initial}hand"),
-}
-_MIDLINE_NAMES = {
-    "spine": ("spine1", "chest", "spine"),
-    "thorax": ("neck",),
-    "neck_nose": ("head",),
-    "head_top": ("headend",),
-}
+def _with_ancestors(bvh: Bvh, wanted: Iterable[str] | None) -> set[int]:
+    if wanted is None:
+        return set(range(len(bvh.joints)))
+    chosen = set(wanted)
+    needed: set[int] = set()
+    for index in range(len(bvh.joints) - 1, -1, -1):  # children stand after their parents
+        if bvh.joints[index].name in chosen or index in needed:
+            needed |= {index, bvh.joints[index].parent}
+    return needed
 
 
-def bvh_clips(source: Path, options: ReaderOptions) -> tuple[int, Iterator[Clip]]:
-    """Clips of a .bvh file or of all below a folder: their number, and one after the other.
-
-    The subject is the folder below ``source`` that the file lies in; for a file in ``source``
-    itself what stands before the first "_" of its name. Raises InputError as ``read_bvh`` does,
-    and for a skeleton whose joints are not found or are not as large as a person's.
-    """
-    paths = files_below(source, ".bvh")
-    actions, recipes = read_actions(options.actions), read_recipes(options.joints)
-    return len(paths), (_clip(source, path, options, actions, recipes) for path in paths)
-
-
-def _clip(
-    source: Path,
-    path: Path,
-    options: ReaderOptions,
-    actions: dict[str, str],
-    recipes: dict[str, Recipe],
-) -> Clip:
-    bvh = read_bvh(path)
-    points = {
-        name: turned_up(UNITS[options.unit] * points, options.up_axis)
-        for name, points in joint_positions(bvh).items()
-    }
-    try:
-        positions = combined_joints(points, _usual_recipes(tuple(points), recipes))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    check_leg_length(path, positions, options.unit)
-    folder = path.relative_to(source).parts[0] if path != source else path.name
-    subject, _, rest = path.stem.partition("_")
-    return Clip(
-        path.stem,
-        subject if folder == path.name else folder,
-        actions.get(path.stem, rest.replace("_", " ")),
-        "",
-        positions,
-        1 / bvh.frame_time,
-    )
-
-
-def _usual_recipes(names: tuple[str, ...], told: dict[str, Recipe]) -> dict[str, Recipe]:
-    """How H36M17's joints follow from a rig's, as told and otherwise by its usual names.
-
-    The pelvis is the midpoint of the hips. Joints on the midline may be missing.
-    """
-    by_plain_name = {_plain(name): name for name in reversed(names)}
-    recipes: dict[str, Recipe] = {}
-    for side in ("left", "right"):
-        for part, alternatives in _NAMES.items():
-            joint = f"{side}_{part}"
-            plain = [name.format(side=side, initial=side[0]) for name in alternatives]
-            found = [by_plain_name[name] for name in plain if name in by_plain_name]
-            if not found and joint not in told:
-                raise InputError(
-                    f"no joint is called {' or '.join(plain)}; the skeleton has "
-                    f"{', '.join(names)}; say with --joints which of them is {joint}"
-                )
-            recipes[joint] = {found[0]: 1.0} if found else {}
-    for joint, alternatives in _MIDLINE_NAMES.items():
-        found = [by_plain_name[name] for name in alternatives if name in by_plain_name]
-        if found:
-            recipes[joint] = {found[0]: 1.0}
-    recipes |= told
-    hips = [recipes["left_hip"], recipes["right_hip"]]
-    midpoint = {part: weight / 2 for hip in hips for part, weight in hip.items()}
-    return {"pelvis": midpoint} | recipes
-
-
-def _plain(name: str) -> str:
-    """`mixamorig:LeftUp_Leg` to `leftupleg`."""
-    return "".join(letter for letter in name.rpartition(":")[2].lower() if letter.isalnum())
+def _moved(joint: BvhJoint, values: Array) -> tuple[Array, Array]:
+    """Its place (F, 3) and its rotation (F, 3, 3) in its parent, by its channels' values."""
+    local = np.tile(np.array(joint.offset), (len(values), 1))
+    turning = [c for c, channel in enumerate(joint.channels) if channel.endswith("rotation")]
+    for index, channel in enumerate(joint.channels):
+        if channel.endswith("position"):
+            local[:, "xyz".index(channel[0])] = values[:, index]
+    axes = [joint.channels[c][0] for c in turning]
+    return local, product_of_rotations(axes, np.radians(values[:, turning]))

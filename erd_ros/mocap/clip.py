@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
+from erd_ros.mocap.text import listed
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17, Skeleton, conversion_matrix
 
@@ -60,7 +61,8 @@ class Clip:
     keypoints              (F, C, 17, 2) float32, pixels in each camera's image as a detector found
                            them, NaN = missing; None where the source has none
     cameras                the C cameras; None where the source does not state them
-    Raises InputError when the shapes disagree or the frame rate is not positive.
+    remarks                what its reader changed or found odd, for people; no file keeps it
+    Raises InputError when the shapes disagree, or the frame rate is not positive and finite.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Clip:
     frames_per_second: float
     keypoints: FloatArray | None = None
     cameras: Cameras | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.positions_in_world.shape
@@ -79,7 +82,7 @@ class Clip:
                 f"positions of clip '{self.name}' have the shape {shape}, expected at least one "
                 f"frame of ({len(H36M17)}, 3)"
             )
-        if not self.frames_per_second > 0:
+        if not 0 < self.frames_per_second < np.inf:
             raise InputError(
                 f"clip '{self.name}' has {self.frames_per_second} frames per second, expected more "
                 "than 0"
@@ -140,10 +143,11 @@ def combined_joints(positions: Mapping[str, Array], recipes: Mapping[str, Recipe
         if unknown:
             raise InputError(
                 f"joint '{name}' is to be made of '{unknown[0]}', which the skeleton lacks; it has "
-                f"{', '.join(positions)}"
+                f"{listed(positions)}"
             )
-        total = sum(weight * positions[part] for part, weight in recipe.items())
-        combined[:, H36M17.index(name)] = total
+        with np.errstate(over="ignore", invalid="ignore"):  # who reads files checks what comes out
+            total = sum(weight * positions[part] for part, weight in recipe.items())
+            combined[:, H36M17.index(name)] = total
     return combined
 
 

@@ -6,27 +6,22 @@ stature and matches no image. The test sequences state no extrinsics and are not
 """
 
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import scipy.io
 
 from erd_ros.errors import InputError
 from erd_ros.mocap.clip import Array, Cameras, Clip, measured_joints, turned_up
+from erd_ros.mocap.matlab import read_first_arrays
 from erd_ros.mocap.options import ReaderOptions, files_below
 from erd_ros.mocap.text import Lines
 from erd_ros.skeleton import MPI_INF_3DHP28
 
 # mpii_get_sequence_info.m: these were filmed at 50 Hz, the others at 25.
 _FAST = {"S1_Seq2", "S3_Seq1", "S3_Seq2", "S5_Seq1", "S5_Seq2"}
+_FARTHEST = 1e8  # millimetres
 _HEADER = "Skeletool Camera Calibration File V1.0"
-_BROKEN = (
-    ValueError, TypeError, KeyError, IndexError, OSError, EOFError, NotImplementedError,
-    MemoryError, OverflowError, zlib.error, scipy.io.matlab.MatReadError,
-)  # fmt: skip
 
 
 def mpi_inf_3dhp_clips(source: Path, options: ReaderOptions) -> tuple[int, Iterator[Clip]]:
@@ -43,7 +38,7 @@ def mpi_inf_3dhp_clips(source: Path, options: ReaderOptions) -> tuple[int, Itera
 
 
 def _clip(path: Path) -> Clip:
-    subject, sequence = path.resolve().parts[-3:-1]
+    subject, sequence = (path.resolve().parent.parent.name, path.resolve().parent.name)
     if not re.fullmatch(r"S\d+", subject) or not re.fullmatch(r"Seq\d+", sequence):
         raise InputError(f"{path} lies in {subject}/{sequence}, expected S<number>/Seq<number>")
     index, in_camera = _first_camera(path)
@@ -68,28 +63,25 @@ def _clip(path: Path) -> Clip:
 
 def _first_camera(path: Path) -> tuple[int, Array]:
     """The number of the first annotated camera, and joints (F, 28, 3) in it in metres."""
-    try:
-        content = scipy.io.loadmat(path, variable_names=["annot3", "cameras"])
-        annotations = content["annot3"].ravel()[0]
-        index = int(np.ravel(_first(content["cameras"]))[0])
-        joints = np.asarray(annotations, np.float64).reshape(-1, len(MPI_INF_3DHP28), 3)
-    except NotImplementedError as error:
+    arrays = read_first_arrays(path, ("annot3", "cameras"))
+    for name in ("annot3", "cameras"):
+        if name not in arrays:
+            raise InputError(f"{path} cannot be read: '{name}' is missing")
+    joints, cameras = arrays["annot3"], arrays["cameras"]
+    if joints.ndim != 2 or joints.shape[1] != 3 * len(MPI_INF_3DHP28) or not cameras.size:
         raise InputError(
-            f"{path} is a MATLAB 7.3 file; load it in MATLAB and save it again with '-v7'"
-        ) from error
-    except _BROKEN as error:
-        raise InputError(
-            f"{path} cannot be read: {error}; expected annot3, cells of (frames, 84) numbers, and "
-            "cameras"
-        ) from error
+            f"{path}: annot3 has the shape {joints.shape}, cameras {cameras.shape}; expected "
+            f"annot3, cells of (frames, {3 * len(MPI_INF_3DHP28)}) numbers, and a number for each"
+        )
+    joints = np.asarray(joints, np.float64).reshape(-1, len(MPI_INF_3DHP28), 3)
+    index = float(cameras.ravel()[0])
+    if not 0 <= index < 100:
+        raise InputError(f"{path}: the first camera is {index}, expected 0 to 99")
     if not len(joints) or not np.isfinite(joints).all():
         raise InputError(f"{path}: annot3 has no frame, or numbers that are not finite")
-    return index, joints / 1000
-
-
-def _first(array: Any) -> Any:
-    """The first element of an array, or of the first cell of one."""
-    return array.ravel()[0] if array.size else array
+    if np.abs(joints).max() > _FARTHEST:
+        raise InputError(f"{path}: annot3 has joints beyond {_FARTHEST / 1000:g} m")
+    return int(index), joints / 1000
 
 
 def read_calibration(path: Path) -> Cameras:

@@ -12,7 +12,6 @@ import math
 import pickle
 import pickletools
 import zipfile
-import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -22,15 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
+from erd_ros.mocap.npz_arrays import BROKEN, member_content, read_header
+from erd_ros.mocap.text import listed
 
 _FORBIDDEN = {
     "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX",
+    "EMPTY_SET", "ADDITEMS", "FROZENSET",
 }  # fmt: skip
-_BROKEN = (
-    pickle.UnpicklingError, zipfile.BadZipFile, OSError, EOFError, ValueError, TypeError,
-    AttributeError, KeyError, IndexError, MemoryError, OverflowError, RecursionError,
-    NotImplementedError, SyntaxError, RuntimeError, zlib.error,
-)  # fmt: skip
+_BROKEN = (pickle.UnpicklingError, *BROKEN)
+# A tuple in a tuple in a tuple, used as a key, is hashed by recursion in C, which ends Python.
+_MOST_TUPLES = 20_000
 
 
 def read_npz_object(path: Path, name: str) -> Any:
@@ -45,8 +45,8 @@ def read_npz_object(path: Path, name: str) -> Any:
         with zipfile.ZipFile(path) as archive:
             members = [member.removesuffix(".npy") for member in archive.namelist()]
             if name not in members:
-                raise InputError(f"{path} has no '{name}'; it has {', '.join(members)}")
-            content = archive.read(f"{name}.npy")
+                raise InputError(f"{path} has no '{name}'; it has {listed(members)}")
+            content = member_content(archive, archive.getinfo(f"{name}.npy"))
         return _read_object_array(content)
     except _BROKEN as error:
         raise InputError(f"'{name}' of {path} cannot be read: {error}") from error
@@ -54,12 +54,7 @@ def read_npz_object(path: Path, name: str) -> Any:
 
 def _read_object_array(content: bytes) -> Any:
     stream = BytesIO(content)
-    npy: Any = np.lib.format  # numpy 1 has no types for it
-    version = npy.read_magic(stream)
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"version {version} of the npy format")
-    shape, _, dtype = readers[version](stream)
+    shape, _, dtype = read_header(stream)
     if dtype != np.dtype(object):
         raise ValueError(f"an array of {dtype}, expected one of objects")
     if shape != ():
@@ -74,7 +69,11 @@ def _check_instructions(pickled: bytes) -> None:
     Those are what registers, persists or imports in other ways than by a global's name, and
     buffers (protocol 5).
     """
+    tuples = 0
     for opcode, argument, _ in pickletools.genops(pickled):
+        tuples += opcode.name.startswith("TUPLE")
+        if tuples > _MOST_TUPLES:
+            raise pickle.UnpicklingError(f"it has more than {_MOST_TUPLES} tuples")
         if opcode.name in _FORBIDDEN or opcode.proto > 4:
             raise pickle.UnpicklingError(f"it has the instruction {opcode.name}")
         if "PUT" in opcode.name and (argument or 0) > len(pickled):

@@ -1,5 +1,6 @@
 """Which subject trains, validates and tests."""
 
+import reprlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from erd_ros.errors import InputError
 from erd_ros.mocap.clip import Clip
 from erd_ros.mocap.frames import SPLITS
 from erd_ros.mocap.options import read_yaml_mapping
+from erd_ros.mocap.text import listed
 
 # Human3.6M's protocols as AbsPoseLifter 4.1 states them; neither has a subject that validates.
 PROTOCOLS: Mapping[str, Mapping[str, Sequence[str]]] = {
@@ -44,12 +46,16 @@ def _table(splits: str) -> Mapping[str, Sequence[str]]:
         )
     table = read_yaml_mapping(path)
     for split, subjects in table.items():
-        if split not in SPLITS or not isinstance(subjects, list):
+        if split not in SPLITS or not _are_names(subjects):
             raise InputError(
-                f"{path}: '{split}' is {subjects!r}, expected lists of subjects under "
+                f"{path}: '{split}' is {reprlib.repr(subjects)}, expected lists of subjects under "
                 f"{', '.join(SPLITS)}"
             )
-    return {split: [str(subject) for subject in subjects] for split, subjects in table.items()}
+    return table
+
+
+def _are_names(subjects: object) -> bool:
+    return isinstance(subjects, list) and all(isinstance(name, str) for name in subjects)
 
 
 def _assign(table: dict[str, str], split: str, subjects: Sequence[str], where: str) -> None:
@@ -70,7 +76,7 @@ def with_splits(
     unknown = sorted(set(splits) - set(present))
     if unknown:
         raise InputError(
-            f"no clip of {', '.join(unknown)}; the clips are of {', '.join(sorted(present))}"
+            f"no clip of {listed(unknown)}; the clips are of {listed(sorted(present))}"
         )
     assigned = []
     for clip in clips:

@@ -51,9 +51,18 @@ def read_human36m_cameras(folder: Path, subjects: Sequence[str] | None = None) -
                 rotations.append(view["R"])
                 translations.append(np.asarray(view["t_mm"]) / 1000)  # millimetres in the file
                 focal_lengths.append((intrinsics["fx"] + intrinsics["fy"]) / 2)
-    return CameraPoses(
-        tuple(names), np.array(rotations), np.array(translations), np.array(focal_lengths)
-    )
+        cameras = CameraPoses(
+            tuple(names),
+            np.array(rotations, np.float64).reshape(-1, 3, 3),
+            np.array(translations, np.float64).reshape(-1, 3),
+            np.array(focal_lengths, np.float64),
+        )
+        if not (len(cameras.rotation_world_to_camera) == len(cameras.translation) == len(names)):
+            raise ValueError("3 x 3 numbers R and 3 numbers t_mm of each camera")
+        for numbers in (cameras.rotation_world_to_camera, cameras.translation, focal_lengths):
+            if not np.isfinite(numbers).all():
+                raise ValueError("finite numbers")
+    return cameras
 
 
 def read_human36m_calibrations(path: Path) -> dict[str, Cameras]:
@@ -88,7 +97,7 @@ def _read_json(path: Path) -> Any:
         )
     try:
         return json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"camera file {path} is no JSON: {error}") from error
 
 
@@ -97,7 +106,7 @@ def _naming(path: Path) -> Iterator[None]:
     """What a calibration lacks becomes an InputError that names the file."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"camera file {path} lacks {error}; expected 'intrinsics' (fx, fy, cx, cy, k1, k2, p1, "
             "p2, k3 of each camera) and 'extrinsics' (R, t_mm of each subject's cameras)"

@@ -1,9 +1,13 @@
 """Text files of numbers, read line by line with errors that name the file and the line."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from erd_ros.errors import InputError
+
+_LISTED = 60
+_LONGEST_WORD = 60
 
 
 class Lines:
@@ -41,7 +45,7 @@ class Lines:
         """What follows ``keyword`` on the next line. Raises InputError for another word."""
         words = self.take(f"'{keyword}'")
         if words[0].lower() != keyword.lower():
-            raise self.error(f"'{words[0]}', expected '{keyword}'")
+            raise self.error(f"'{words[0][:_LONGEST_WORD]}', expected '{keyword}'")
         return words[1:]
 
     def numbers(self, words: list[str], count: int, what: str) -> list[float]:
@@ -59,3 +63,11 @@ class Lines:
         index = self._next - 1
         line = self._rows[index][0] if 0 <= index < len(self._rows) else self._last_line
         return InputError(f"{self.path}, line {line}: {message}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for an error: all of a few, else the first of them and how many there are."""
+    every = [name[:_LONGEST_WORD] for name in names]
+    if len(every) <= _LISTED:
+        return ", ".join(every)
+    return f"{', '.join(every[:_LISTED])} and {len(every) - _LISTED} more"

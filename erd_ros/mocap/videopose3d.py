@@ -5,6 +5,7 @@ facebookresearch/VideoPose3D write: positions in metres in the world; keypoints 
 with an array for each camera.
 """
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from erd_ros.pose import FloatArray
 from erd_ros.skeleton import COCO17, H36M17, HUMANEVA15, Skeleton
 
 # The files name their layout by the joints of the left and of the right side.
+_LONGEST_NAME = 200
 _LAYOUTS = (H36M17, HUMANEVA15, COCO17)
 
 
@@ -76,7 +78,12 @@ def _entries(path: Path, content: Any) -> Iterator[tuple[str, str, Any]]:
         raise InputError(f"{path} holds no dictionary of subjects and their actions")
     for subject, actions in content.items():
         for action, value in actions.items():
-            yield str(subject), str(action), value
+            if not all(isinstance(n, str) and len(n) < _LONGEST_NAME for n in (subject, action)):
+                raise InputError(
+                    f"{path} has the subject {reprlib.repr(subject)} and action "
+                    f"{reprlib.repr(action)}, expected names"
+                )
+            yield subject, action, value
 
 
 def _checked(
@@ -90,22 +97,31 @@ def _checked(
         or shape[1] != last[0]
         or shape[2] < last[1]
         or not shape[0]
+        or value.dtype.kind not in "fiu"
     ):
         raise InputError(
             f"{path}: {subject}, '{action}' has the shape {shape}, expected (frames, {last[0]}, "
             f"{last[1]})"
         )
-    return np.asarray(value[..., : last[1]], np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        chosen = np.asarray(value[..., : last[1]], np.float32)
+    if np.isinf(chosen).any():
+        raise InputError(f"{path}: {subject}, '{action}' has numbers that are infinite")
+    return chosen
 
 
 def _layout(path: Path, metadata: Any) -> Skeleton:
     sides = metadata.get("keypoints_symmetry") if isinstance(metadata, dict) else None
+    try:
+        numbers = None if sides is None else [sorted(map(int, side)) for side in sides]
+    except (TypeError, ValueError, OverflowError):
+        numbers = None
     for layout in _LAYOUTS:
-        if sides is not None and [sorted(map(int, side)) for side in sides] == _sides(layout):
+        if numbers == _sides(layout):
             return layout
     stated = metadata.get("layout_name", "?") if isinstance(metadata, dict) else "?"
     raise InputError(
-        f"{path} has keypoints of the layout '{stated}', expected one of "
+        f"{path} has keypoints of the layout {reprlib.repr(stated)}, expected one of "
         f"{', '.join(layout.name for layout in _LAYOUTS)}"
     )
 

@@ -57,7 +57,8 @@ def torso(skeleton: Skeleton) -> tuple[int, int, int]:
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, np.nan))
+    # Of less than that nothing but rounding is left.
+    return np.asarray(vectors / np.where(lengths > 1e-9, lengths, np.nan))
 
 
 class Body(NamedTuple):

@@ -58,6 +58,8 @@ def keypoints_from_skeleton2d(message: Any, size: Size | None) -> ReceivedKeypoi
         raise InputError(f"the Skeleton2D has {len(points)} keypoints, expected {len(SKELETON2D)}")
     # (0, 0) is the corner of the image, where our pixels begin at -0.5.
     pixels = points[:, :2] * np.array(size or (1, 1), np.float32) - 0.5
+    # Of what a detector has not found it says (0, 0).
+    pixels[(points[:, :2] == 0).all(-1)] = np.nan
     seen = points[:, 2] > 0
     persons = slice(0, int(seen.any()))
     keypoints = Keypoints2D(SKELETON2D, pixels[None][persons], points[None, :, 2][persons])

@@ -68,6 +68,13 @@ class Frames:
 
 
 def _placement(transform: Any) -> Placement:
+    """Raises InputError for numbers that are no rotation and no place."""
     turn, move = transform.rotation, transform.translation
-    rotation = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
-    return Placement(rotation, np.array([move.x, move.y, move.z]))
+    quaternion, translation = [turn.x, turn.y, turn.z, turn.w], [move.x, move.y, move.z]
+    length = float(np.linalg.norm(quaternion))
+    if not (0 < length < np.inf and np.isfinite(translation).all()):
+        raise InputError(
+            f"the transform has rotation {quaternion} and translation {translation}, expected "
+            "a quaternion that is not 0 and finite numbers; correct its publisher"
+        )
+    return Placement(Rotation.from_quat(quaternion).as_matrix(), np.array(translation))

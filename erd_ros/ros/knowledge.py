@@ -71,6 +71,17 @@ def used_cues(cues: Cues) -> int:
     )
 
 
+def above_ground(camera_in_ground: Placement) -> Placement:
+    """The same. Raises InputError for a camera that is not above the ground."""
+    height_m = float(camera_in_ground.translation[2])
+    if not height_m > 0:
+        raise InputError(
+            f"the camera is {height_m:.3f} m above ground_frame by TF, expected more than 0; "
+            "correct the transform, or name a frame whose z points up from the ground"
+        )
+    return camera_in_ground
+
+
 def _of_everyone(parameters: NodeParameters, camera_in_ground: Placement | None) -> Cues:
     cues = Cues()
     if camera_in_ground is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from erd_ros.ros.frames import Frames, Placement
 from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
 from erd_ros.ros.knowledge import (
     Heights,
+    above_ground,
     cues_of_persons,
     metres_from_depth_image,
     used_cues,
@@ -31,6 +33,7 @@ from erd_ros.runtime import Backend
 from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
 from erd_ros.runtime.people import People, PeopleConfig, PeopleFilter, moved, people_from_poses
+from erd_ros.runtime.plausible import seen_keypoints, surest
 from erd_ros.runtime.smoothing import SmoothingConfig
 from erd_ros.runtime.tracker import Tracker, TrackerConfig
 from erd_ros.skeleton import Skeleton
@@ -119,6 +122,7 @@ class Pipeline:
             camera = self._of_size(camera, received.size)
         if received.remark:
             self._remark("keypoints", received.remark)
+        received = self._usable(received, size)
         with _or_drop("not estimated"):
             ids = self._ids(received)
             poses, used = self._estimate(received.keypoints, ids, camera, inputs)
@@ -139,6 +143,27 @@ class Pipeline:
             state=Person3DArray.NO_ROOT if problem else self._state,
             problem=problem,
         )
+
+    def _usable(
+        self, received: ReceivedKeypoints, size: tuple[int, int] | None
+    ) -> ReceivedKeypoints:
+        """Without keypoints that nobody saw, and without the persons who are too many."""
+        most, persons = self._parameters.max_persons, len(received.keypoints)
+        keypoints = seen_keypoints(
+            received.keypoints, received.size or size, self._parameters.image_margin
+        )
+        if persons <= most:
+            return replace(received, keypoints=keypoints)
+        self._remark(
+            "too many persons",
+            f"{persons} persons in one image: the surest {most} are used, {persons - most} are "
+            "left out; raise max_persons if they are real",
+        )
+        kept = surest(keypoints, most)
+        ids = [received.ids[person] for person in kept] if received.ids else None
+        pixels, confidence = keypoints.pixels[kept], keypoints.confidence[kept]
+        fewer = Keypoints2D(keypoints.skeleton, pixels, confidence)
+        return replace(received, keypoints=fewer, ids=ids)
 
     def _ids(self, received: ReceivedKeypoints) -> list[str]:
         if received.ids:
@@ -195,7 +220,7 @@ class Pipeline:
         if self._frames is None or not self._parameters.ground_frame:
             return None
         try:
-            return self._look_up(self._parameters.ground_frame, header)
+            return above_ground(self._look_up(self._parameters.ground_frame, header))
         except ErdError as error:
             self._remark("no ground", f"size and distance are found without the ground: {error}")
             return None

@@ -28,7 +28,7 @@ def _answering(callback: _Callback, name: str, logger: Any) -> _Callback:
             return callback(request, response)
         except Exception as error:
             # What follows are places in the source of rcl.
-            reason = f"{str(error).split(', at ')[0]}"
+            reason = str(error).split(", at ")[0]
             logger.error(f"a request on {name} is refused: {reason}")
             return _refusal(request, response, reason)
 

@@ -75,7 +75,6 @@ class Worker:
         self._counts_images = parameters.input in IMAGE_INPUTS
         self._subscriptions = [self._subscribe(CameraInfo, "camera_info", self._put_info)]
         self._info_topic = str(self._subscriptions[0].topic_name)
-        self._latched: Any = None
         if parameters.use_depth:
             self._subscriptions.append(self._subscribe(Image, "depth_image", self._depths.put))
         front_end = pipeline.front_end
@@ -118,18 +117,17 @@ class Worker:
         others.
         """
         found = self._node.get_publishers_info_by_topic(self._info_topic)
-        if self._latched is not None or all(
-            end.qos_profile.durability != _LATCHED.durability for end in found
-        ):
+        if all(end.qos_profile.durability != _LATCHED.durability for end in found):
             return
-        self._latched = self._node.create_subscription(
+        latched = self._node.create_subscription(
             CameraInfo,
             "camera_info",
             self._put_info,
             _LATCHED,
             event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
         )
-        self._subscriptions.append(self._latched)
+        self._subscriptions.append(latched)
+        self._latched_timer.cancel()
 
     def lost_images(self) -> str | None:
         """That images get lost between the camera's driver and here, and what helps."""
@@ -163,8 +161,9 @@ class Worker:
         self._infos.put(info)
 
     def _store(self, message: Any) -> None:
-        self._rate.image(seconds_from_stamp(message.header.stamp), time.monotonic())
-        if self._mailbox.put(_Frame(message, time.monotonic())):
+        received_s = time.monotonic()
+        self._rate.image(seconds_from_stamp(message.header.stamp), received_s)
+        if self._mailbox.put(_Frame(message, received_s)):
             self._statistics.dropped(OVERWRITTEN)
 
     def _work(self) -> None:

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from erd_ros.cues import CUES, Cues
+from erd_ros.runtime.plausible import SIZE_M
 
 _COLUMN = {name: index for index, name in enumerate(CUES)}
 _OF_GROUND = [_COLUMN["camera_height_variance"], _COLUMN["tilt_variance"]]
 _JOINED = [_COLUMN["size"], _COLUMN["size_variance"], *_OF_GROUND]
 _ONE = np.array([0])
-_WORTH_CARRYING = 1.0  # metres; an image that says less of a size says nothing
+# Metres of standard deviation: an image that says less of a size says nothing, and none says more.
+_SUREST, _WORTH_CARRYING = 1e-4, 1.0
 
 Array = NDArray[np.float64]
 
@@ -96,9 +98,14 @@ class SizesByPerson:
         return [self._of_one(name, of_one) for name, of_one in zip(ids, cues, strict=True)]
 
     def learn(self, ids: Sequence[str], size: ArrayLike) -> None:
-        """After an image; ``size`` (N, 4) as the graph gives it, NaN for who was not estimated."""
+        """After an image; ``size`` (N, 4) as the graph gives it, NaN for who was not estimated.
+
+        A size that nobody has is not learned.
+        """
+        smallest, largest = SIZE_M
         for name, (found, deviation) in zip(ids, np.asarray(size)[:, 2:], strict=True):
-            if name and deviation < _WORTH_CARRYING:
+            sure = _SUREST < deviation < _WORTH_CARRYING
+            if name and sure and smallest <= found <= largest:
                 before = self._carried.get(name, CarriedSize.unknown(1))
                 self._carried[name] = before.with_frame(_ONE, [found], [deviation])
 

@@ -11,6 +11,8 @@ from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.runtime import Backend
+from erd_ros.runtime.plausible import in_image, possible_places, spread_enough, spread_px
+from erd_ros.runtime.roll import run_upright
 from erd_ros.runtime.uncertainty import joint_deviations
 from erd_ros.skeleton import Skeleton, conversion_matrix
 
@@ -62,8 +64,9 @@ class Estimator:
         cues  what is known of each person besides, for a model that takes them
 
         A person is NaN throughout (confidence aside) when fewer than ``min_keypoints`` usable
-        keypoints were seen, or when the answer is impossible: not finite, or the root or a joint
-        that was seen not in front of the camera. ``residual_px`` compares with the pixels as they
+        keypoints were seen or all in one place, or when the answer is impossible: not finite, the
+        root or a joint that was seen not in front of the camera, a place, a size or a reprojection
+        error that no person has (``plausible``). ``residual_px`` compares with the pixels as they
         were given, lens distortion included.
         Raises InputError when the model cannot use the keypoints' layout, for cues to a model
         that takes none, and for another number of them than of persons.
@@ -73,27 +76,29 @@ class Estimator:
         keypoints = self._trusted(keypoints, camera)
         enough = (keypoints.confidence[:, usable] > 0).sum(-1) >= self.config.min_keypoints
         keypoints = keypoints.to_layout(self.skeleton)
+        enough &= spread_enough(keypoints)
         rays = camera.rays(keypoints.pixels).astype(np.float32)
-        outputs = self.backend(
-            rays[enough], keypoints.confidence[enough], None if rows is None else rows[enough]
-        )
+        known = None if rows is None else rows[enough]
+        seen = keypoints.confidence[enough]
+        outputs = run_upright(self.backend, self.skeleton, rays[enough], seen, known)
         root = _spread(outputs.root, enough)
         joints = _spread(outputs.joints + outputs.root[:, None], enough)
         _erase_impossible(root, joints, keypoints.confidence > 0)
         residual = _residual_px(camera.project(joints), keypoints)
+        impossible = ~possible_places(
+            root,
+            _of_placed(outputs.size, enough, enough),
+            _of_placed(outputs.sigma, enough, enough),
+            residual / np.maximum(spread_px(keypoints), 1),
+        )
+        for values in (root, joints, residual):
+            values[impossible] = np.nan
         placed = np.isfinite(root).all(-1)
         size = _of_placed(outputs.size, enough, placed)
         sigma = _of_placed(outputs.sigma, enough, placed)
-        return Pose3D(
-            self.skeleton,
-            joints,
-            root,
-            keypoints.confidence,
-            residual,
-            size,
-            sigma,
-            self._deviations(keypoints.confidence > 0, size, sigma),
-        )
+        confidence = keypoints.confidence
+        deviations = self._deviations(confidence > 0, size, sigma)
+        return Pose3D(self.skeleton, joints, root, confidence, residual, size, sigma, deviations)
 
     def _deviations(
         self, seen: Mask, size: FloatArray | None, sigma: FloatArray | None
@@ -116,13 +121,8 @@ class Estimator:
 
     def _trusted(self, keypoints: Keypoints2D, camera: Camera) -> Keypoints2D:
         """The keypoints without those of low confidence, far outside, or beyond the lens."""
-        margin = self.config.image_margin * max(camera.width, camera.height)
-        # Pixel centres are whole numbers: the image reaches from -0.5 to size - 0.5.
-        low = np.array([-0.5, -0.5]) - margin
-        high = np.array([camera.width, camera.height]) - 0.5 + margin
-        inside = ((keypoints.pixels >= low) & (keypoints.pixels <= high)).all(-1)
         trusted = (
-            inside
+            in_image(keypoints.pixels, (camera.width, camera.height), self.config.image_margin)
             & (keypoints.confidence >= self.config.min_confidence)
             & np.isfinite(camera.rays(keypoints.pixels)).all(-1)
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
 from erd_ros.pose import Pose3D
+from erd_ros.runtime.plausible import DISTANCE_M
 from erd_ros.runtime.smoothing import Array, OneEuro, SmoothingConfig
 from erd_ros.runtime.uncertainty import covariances
 from erd_ros.skeleton import Skeleton
@@ -236,10 +237,17 @@ class _Person:
         return replace(self.said, root=root, joints=joints, velocity=self._root.velocity)
 
     def predicted(self, origin: Array, unseen_s: float) -> People:
-        """Moved on with the velocity that it had, more slowly from moment to moment."""
+        """Moved on with the velocity that it had, more slowly from moment to moment.
+
+        Nowhere once that leads to where nobody can be seen.
+        """
         last = self.smoothed(origin)
         step = last.velocity * _SLOWING_S * (1 - math.exp(-unseen_s / _SLOWING_S))
         spread = (_UNKNOWN_VELOCITY * unseen_s) ** 2 * np.eye(3)
+        _, ((distance,),) = _polar(last.root + step - origin)
+        if not DISTANCE_M[0] <= distance <= DISTANCE_M[1]:
+            unknown = _ended(last, unseen_s)
+            return replace(unknown, cues=last.cues, ended=np.zeros(1, np.bool_))
         return replace(
             last,
             root=last.root + step,
