@@ -116,7 +116,8 @@ def test_all_that_runs_here_is_measured_and_the_rest_named(tiny):
     assert three["persons_per_s"] == pytest.approx(3000 / three["p50_ms"])
     assert set(figures["missing"]) == {
         "tensorrt, cuda", "onnxruntime, cuda", "tensorrt, other, cuda",
-        "onnxruntime, other, cuda", "torch, cuda",
+        "onnxruntime, other, cuda", "torch, cuda", "onnxruntime_tensorrt, cuda",
+        "onnxruntime_tensorrt, other, cuda",
     }  # fmt: skip
     assert set(figures["start_up"]) == set(figures["latency"]["1"])
     assert figures["launch_s"] is figures["mediapipe"] is None

@@ -124,12 +124,12 @@ def test_a_device_that_is_not_there_is_an_error(tmp_path):
 
 
 def test_a_fallback_is_said(tmp_path, caplog):
-    """On a machine without a graphics processor, both backends of it are refused in turn."""
+    """On a machine without a graphics processor, all backends of it are refused in turn."""
     path = tiny(tmp_path / "tiny.onnx")
     backend = load(path, device="cuda", allow_fallback=True)
     assert (backend.name, backend.device) == ("onnxruntime", "cpu")
     assert [one.partition(":")[0] for one in backend.fallbacks] == [
-        "tensorrt on cuda", "onnxruntime on cuda",
+        "tensorrt on cuda", "onnxruntime_tensorrt on cuda", "onnxruntime on cuda",
     ]  # fmt: skip
     for reason in backend.fallbacks:
         assert reason in caplog.text
