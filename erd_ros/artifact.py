@@ -17,6 +17,7 @@ from erd_ros.skeleton import Skeleton
 METADATA_KEY = "erd_ros.artifact"
 # Of an ONNX file: the nodes that give every step's estimate in the camera frame, for evaluation.
 STEPS_KEY = "erd_ros.steps"
+MOST_STEPS = 64
 FORMAT_VERSION = 1
 UNIT = "metre"
 Deviations = tuple[tuple[tuple[float, ...], ...], ...]
@@ -64,8 +65,10 @@ class Artifact:
                 f"model '{self.name}': joint 0 of {', '.join(self.skeleton.joint_names) or 'none'} "
                 "must be the root (parent -1); export it again with `erd export`"
             )
-        if self.steps < 0:
-            raise ArtifactError(f"model '{self.name}' has {self.steps} steps, expected 0 or more")
+        if not 0 <= self.steps <= MOST_STEPS:
+            raise ArtifactError(
+                f"model '{self.name}' has {self.steps} steps, expected 0 to {MOST_STEPS}"
+            )
         if self.deviations:
             self._check_deviations()
 
@@ -113,6 +116,8 @@ class Artifact:
                 ),
                 **values,
             )
+        except ArtifactError as error:
+            raise ArtifactError(f"{source}: {error}") from error
         except (
             ValueError, TypeError, KeyError, AttributeError, RecursionError, InputError,
         ) as error:  # fmt: skip

@@ -101,6 +101,15 @@ def test_a_precision_without_tolerance_is_refused(tmp_path):
         load(tiny(tmp_path / "tiny.onnx", "int8"))
 
 
+@pytest.mark.parametrize(("part", "name"), [("inputs", "light"), ("outputs", "light")])
+def test_vectors_of_unknown_names_are_refused(tmp_path, part, name):
+    backend = load(tiny(tmp_path / "tiny.onnx"))
+    arrays = getattr(backend.golden, part)
+    arrays[name] = arrays.popitem()[1]
+    with pytest.raises(ArtifactError, match=r"golden vectors are of .*light.*`erd export`"):
+        self_test(backend)
+
+
 def test_nan_never_passes(tmp_path):
     backend = load(tiny(tmp_path / "tiny.onnx"))
     backend.golden.outputs["root"][0, 0] = np.nan
