@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden", "digest"}
+CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden", "digest", "files"}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
@@ -25,12 +25,13 @@ MAY_IMPORT = {
     "artifact": {"errors", "skeleton"},
     "golden": {"errors", "pose"},
     "digest": {"errors"},
+    "files": {"errors"},
     "geometry": CORE,
     "mocap": CORE,
     "models": CORE | {"geometry"},
     "data": CORE | {"geometry", "mocap", "models"},
     "metrics": CORE | {"geometry"},
-    "report": {"errors"},
+    "report": {"errors", "files"},
     "train": LEARNING,
     "export": LEARNING,
     "runtime": CORE | {"geometry"},

@@ -25,10 +25,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
     from erd_ros.digest import read_onnx
     from erd_ros.errors import BackendError
+    from erd_ros.files import write_atomically
 
     try:
         from erd_ros.evaluate.deviations import measured_deviations, with_deviations
-        from erd_ros.models.checkpoint import write_atomically
     except ImportError as error:
         raise BackendError(
             f"this needs PyTorch and ONNX ({error}); install them with `pip install erd_ros[train]`"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
+from erd_ros.files import write_whole
 from erd_ros.geometry.camera import Camera
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import Skeleton
@@ -78,10 +79,9 @@ class Recording:
         return self.image_bytes[start : int(self.image_ends[index])]
 
     def save(self, path: Path) -> None:
-        """Write a .npz file; it appears under its name only when it is complete."""
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, **{field.name: getattr(self, field.name) for field in fields(self)})
-        partial.replace(path)
+        """Write a .npz file, whole or not at all. Raises InputError when it cannot be written."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        write_whole(path, lambda partial: np.savez(partial, **arrays))
 
     @classmethod
     def load(cls, path: Path) -> "Recording":

@@ -23,8 +23,9 @@ from erd_ros.digest import with_digest
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.export.graph import simplify, split_off
 from erd_ros.export.networks import PRECISIONS
+from erd_ros.files import write_atomically
 from erd_ros.golden import Golden
-from erd_ros.models.checkpoint import load_model, write_atomically
+from erd_ros.models.checkpoint import load_model
 from erd_ros.models.erd import ErdModel, what_is_sure
 from erd_ros.pose import FloatArray
 

@@ -1,7 +1,6 @@
 """Files of tensors: safetensors with what rebuilds the model in the header, never a pickle."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,34 +15,13 @@ from erd_ros.artifact import METADATA_KEY, Artifact
 from erd_ros.digest import BLANK, check_tensors, with_digest_in_header
 from erd_ros.digest import METADATA_KEY as DIGEST_KEY
 from erd_ros.errors import ArtifactError, InputError
+from erd_ros.files import write_atomically
 from erd_ros.models.config import ModelConfig
 from erd_ros.models.erd import ErdModel
 from erd_ros.models.inputs import InputConfig
 from erd_ros.models.linear import LifterConfig, RegressorConfig
 
 MODEL_KEY = "erd_ros.model"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the whole of ``content`` or what it was before.
-
-    Raises InputError when it cannot be written: a full disk, a folder that is read-only.
-    """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        if partial.is_file():
-            partial.unlink()
-        raise InputError(
-            f"{path} ({len(content)} bytes) cannot be written: {error.strerror}; what was there "
-            "before is untouched; make room or name another place"
-        ) from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
