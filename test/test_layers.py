@@ -12,7 +12,18 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden", "digest", "files"}
+CORE = {
+    "errors",
+    "layouts",
+    "skeleton",
+    "pose",
+    "cues",
+    "artifact",
+    "golden",
+    "digest",
+    "files",
+    "npz_arrays",
+}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
@@ -26,6 +37,7 @@ MAY_IMPORT = {
     "golden": {"errors", "pose"},
     "digest": {"errors"},
     "files": {"errors"},
+    "npz_arrays": {"errors", "files"},
     "geometry": CORE,
     "mocap": CORE,
     "models": CORE | {"geometry"},

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
-from erd_ros.files import write_whole
-from erd_ros.mocap.npz_arrays import read_npz_arrays
+from erd_ros.npz_arrays import read_npz_arrays, write_npz_arrays
 from erd_ros.skeleton import H36M17
 
 Array = NDArray[np.float64]
@@ -48,7 +47,7 @@ def write_error_table(
     if path.suffix != ".npz":
         raise InputError(f"--out is {path}, expected a name that ends in .npz")
     arrays = {"errors": errors, "joint_names": np.array(list(joint_names))}
-    write_whole(path, lambda partial: np.savez_compressed(partial, **arrays))
+    write_npz_arrays(path, arrays, compressed=True)
 
 
 def _read_npz(path: Path) -> tuple[Array, tuple[str, ...]]:
