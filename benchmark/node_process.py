@@ -16,7 +16,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
-from erd_ros.demo.processes import fastdds_environment
+from erd_ros.fastdds import fastdds_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAME_ID = "camera_optical_frame"

@@ -15,14 +15,12 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
+from erd_ros.fastdds import fastdds_environment
 from launch import LaunchDescription
 
 # The source tree and the installed package have the same folders.
 PACKAGE = Path(__file__).resolve().parent.parent
 PARAMETERS = PACKAGE / "config" / "erd_node.yaml"
-FASTDDS_PROFILE = PACKAGE / "config" / "fastdds.xml"
-# Fast DDS 2 knows the first, 3 the second.
-FASTDDS_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 RVIZ_CONFIG = PACKAGE / "rviz" / "erd.rviz"
 RVIZ_CONFIG_ROBOT = PACKAGE / "rviz" / "erd_robot.rviz"
 
@@ -109,15 +107,16 @@ def nodes(context) -> list[Node]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    given = [os.environ[name] for name in FASTDDS_VARIABLES if name in os.environ]
-    profile = (given or [str(FASTDDS_PROFILE)])[0]
     return LaunchDescription(
         [
             *(
                 DeclareLaunchArgument(name, default_value=default, description=description)
                 for name, (default, description) in ARGUMENTS.items()
             ),
-            *(SetEnvironmentVariable(name, profile) for name in FASTDDS_VARIABLES),
+            *(
+                SetEnvironmentVariable(name, profile)
+                for name, profile in fastdds_environment(os.environ).items()
+            ),
             OpaqueFunction(function=nodes),
         ]
     )

@@ -15,7 +15,8 @@ import pytest
 from ros_people import model_path
 
 from erd_ros.demo.calibration import camera_from_field_of_view, camera_from_file
-from erd_ros.demo.processes import Processes, free_domain, processes
+from erd_ros.demo.environment import free_domain
+from erd_ros.demo.processes import Processes, processes
 from erd_ros.errors import BackendError, InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -203,7 +204,7 @@ def test_a_calibration_that_cannot_be_used_is_said(tmp_path, text, said):
 
 def test_processes_end_with_the_block_whatever_happens():
     def fail_meanwhile():
-        with processes() as group:
+        with processes(os.environ) as group:
             group.start("sleeper", ["sleep", "1234.5"])
             raise RuntimeError("meanwhile")
 
@@ -214,9 +215,9 @@ def test_processes_end_with_the_block_whatever_happens():
 
 def test_processes_end_with_ours_even_when_it_is_killed():
     program = (
-        "import time\n"
+        "import os, time\n"
         "from erd_ros.demo.processes import processes\n"
-        "with processes() as group:\n"
+        "with processes(os.environ) as group:\n"
         "    group.start('sleeper', ['sleep', '1234.75'])\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"
@@ -232,7 +233,7 @@ def test_processes_end_with_ours_even_when_it_is_killed():
 
 
 def test_a_process_that_fails_is_named():
-    with processes() as group:
+    with processes(os.environ) as group:
         group.start("sleeper", ["sleep", "1234.25"])
         group.start("liar", ["false"])
         with pytest.raises(BackendError, match="liar ended early with code 1"):

@@ -55,13 +55,22 @@ def test_yolo_counts_from_one_and_leaves_out_what_it_did_not_see():
     car = detection()
     person = detection((1, 10.0, 20.0, 0.9), (17, 30.0, 40.0, 0.5), track="7")
     found = keypoints_from_yolo(SimpleNamespace(detections=[car, person]), None)
-    assert found.ids == ["7"]
+    assert found.ids == ["n0007"]
     assert found.keypoints.skeleton == COCO17
     assert np.flatnonzero(found.keypoints.confidence[0]).tolist() == [0, 16]
     np.testing.assert_allclose(found.keypoints.pixels[0, 16], (30, 40))
     assert keypoints_from_yolo(SimpleNamespace(detections=[]), None).keypoints.pixels.shape[0] == 0
     with pytest.raises(InputError, match="keypoint of id 18, expected 1 to 17"):
         keypoints_from_yolo(SimpleNamespace(detections=[detection((18, 0.0, 0.0, 1.0))]), None)
+
+
+def test_ids_below_0_and_ids_that_come_twice_are_tracked_here():
+    persons = [detection((1, 10.0, 20.0, 0.9), track=track) for track in ("7", "-1")]
+    assert keypoints_from_yolo(SimpleNamespace(detections=persons), None).ids is None
+    twice = [detection((1, 10.0, 20.0, 0.9), track="7")] * 2
+    assert keypoints_from_yolo(SimpleNamespace(detections=twice), None).ids is None
+    unknown = SimpleNamespace(objects=[zed_object(0, [(10.0, 100.0)] * 18, label=-1)])
+    assert keypoints_from_zed(unknown, None).ids is None
 
 
 def zed_object(body_format, points, label=3, available=True):
@@ -85,7 +94,7 @@ def test_zed_layouts_go_by_name(body_format):
         objects=[zed_object(body_format, points), zed_object(5, [], available=False)]
     )
     found = keypoints_from_zed(message, None)
-    assert found.ids == ["3"]
+    assert found.ids == ["n0003"]
     in_model = found.keypoints.to_layout(H36M17)
     wrist = layout.index("left_wrist")
     np.testing.assert_allclose(in_model.pixels[0, H36M17.index("left_wrist")], (10 + wrist, 100))
@@ -93,6 +102,40 @@ def test_zed_layouts_go_by_name(body_format):
     for knee in ("left_knee", "right_knee"):
         assert in_model.confidence[0, H36M17.index(knee)] == 0
     assert in_model.confidence[0, H36M17.index("pelvis")] > 0
+
+
+NAN = float("nan")
+
+
+def test_a_score_nan_is_a_keypoint_not_seen():
+    nan = zed_object(0, [(10.0, 100.0)] * 18)
+    nan.confidence = NAN
+    both = SimpleNamespace(objects=[nan, zed_object(0, [(10.0, 100.0)] * 18)])
+    found = keypoints_from_zed(both, None).keypoints.confidence
+    assert (found[0] == 0).all()
+    np.testing.assert_allclose(found[1], 0.8)
+    strange = detection((1, 10.0, 20.0, NAN), (2, 1e300, NAN, 0.9), (3, 10.0, 20.0, 0.9))
+    found = keypoints_from_yolo(SimpleNamespace(detections=[strange]), None).keypoints
+    assert np.flatnonzero(found.confidence[0]).tolist() == [2]
+    points = [SimpleNamespace(x=0.5, y=0.5, c=NAN), SimpleNamespace(x=0.5, y=0.5, c=0.9)] * 9
+    found = keypoints_from_skeleton2d(SimpleNamespace(skeleton=points), (640, 480)).keypoints
+    assert np.flatnonzero(found.confidence[0]).tolist() == list(range(1, 18, 2))
+
+
+def test_a_person_of_another_package_who_cannot_be_used_is_left_out_alone():
+    good, far = detection((1, 10.0, 20.0, 0.9)), detection((18, 0.0, 0.0, 1.0))
+    percent = detection((1, 10.0, 20.0, 90.0))
+    found = keypoints_from_yolo(SimpleNamespace(detections=[far, good, percent]), None)
+    assert len(found.keypoints) == 1
+    ((_, words),) = found.remarks
+    assert words.startswith("2 of 3 are left out: detection 0 has a keypoint of id 18")
+    with pytest.raises(InputError, match="detection 0 has score 90, expected 0 to 1"):
+        keypoints_from_yolo(SimpleNamespace(detections=[percent]), None)
+    points = [(10.0, 100.0)] * 38
+    objects = [zed_object(9, points), zed_object(2, points, 4), zed_object(1, points)]
+    found = keypoints_from_zed(SimpleNamespace(objects=objects), None)
+    assert (found.keypoints.skeleton, found.ids) == (ZED_LAYOUTS[2], ["n0004"])
+    assert found.remarks[0][1].startswith("2 of 3 are left out: body_format is 9")
 
 
 def test_zed_formats_that_are_not_known_are_refused():

@@ -13,7 +13,7 @@ from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo
 
-from erd_ros.demo.processes import FASTDDS_VARIABLES, fastdds_environment
+from erd_ros.fastdds import FASTDDS_VARIABLES, fastdds_environment
 from erd_ros.ros.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +48,11 @@ def assignments() -> dict[str, ast.expr]:
     }
 
 
+def functions() -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(LAUNCH_FILE.read_text())
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
 def test_arguments_are_those_of_the_readme_with_a_description_each():
     keys = {key.value for key in assignments()["ARGUMENTS"].keys}
     assert keys == ARGUMENTS
@@ -56,7 +61,7 @@ def test_arguments_are_those_of_the_readme_with_a_description_each():
 
 
 def test_every_file_it_names_exists():
-    for name in ("PARAMETERS", "FASTDDS_PROFILE", "RVIZ_CONFIG", "RVIZ_CONFIG_ROBOT"):
+    for name in ("PARAMETERS", "RVIZ_CONFIG", "RVIZ_CONFIG_ROBOT"):
         strings = [n for n in ast.walk(assignments()[name]) if isinstance(n, ast.Constant)]
         strings.sort(key=lambda node: node.col_offset)
         assert ROOT.joinpath(*(string.value for string in strings)).is_file(), name
@@ -89,11 +94,14 @@ def test_arguments_that_name_parameters_are_parameters_and_topics_are_those_of_t
 
 
 def test_both_names_of_the_fastdds_profile_are_set_and_the_users_own_goes_first():
-    assert ast.literal_eval(assignments()["FASTDDS_VARIABLES"]) == FASTDDS_VARIABLES
     profile = str(ROOT / "config" / "fastdds.xml")
     assert fastdds_environment({}) == dict.fromkeys(FASTDDS_VARIABLES, profile)
     own = {FASTDDS_VARIABLES[0]: "/own.xml"}
     assert fastdds_environment(own) == dict.fromkeys(FASTDDS_VARIABLES, "/own.xml")
+    described = functions()["generate_launch_description"]
+    assert "SetEnvironmentVariable(name, profile) for name, profile in fastdds_environment(" in (
+        ast.unparse(described)
+    )
 
 
 def test_fastdds_profile_is_for_whole_images():
@@ -106,17 +114,15 @@ def test_fastdds_profile_is_for_whole_images():
 
 def test_a_params_file_that_is_not_there_is_refused(tmp_path):
     """The check alone, for launch itself is not on PyPI."""
-    tree = ast.parse(LAUNCH_FILE.read_text())
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     names = {"Path": Path, "PARAMETERS": "/share/erd_node.yaml"}
-    check = ast.Module([functions["_check_params_file"]], [])
+    check = ast.Module([functions()["_check_params_file"]], [])
     exec(compile(check, str(LAUNCH_FILE), "exec"), names)
     with pytest.raises(RuntimeError, match=r"'/nowhere\.yaml' is not there; .*/share/erd_node"):
         names["_check_params_file"]("/nowhere.yaml")
     given = tmp_path / "given.yaml"
     given.touch()
     names["_check_params_file"](str(given))
-    assert "_check_params_file(" in ast.unparse(functions["nodes"])
+    assert "_check_params_file(" in ast.unparse(functions()["nodes"])
 
 
 def test_launched_node_listens_where_it_is_told(tmp_path):

@@ -29,6 +29,7 @@ ANYTHING = None
 MAY_IMPORT = {
     "": set(),  # erd_ros/__init__.py: the installed folder is shared with the generated messages
     "errors": set(),
+    "fastdds": set(),
     "layouts": set(),
     "skeleton": {"errors", "layouts"},
     "pose": {"errors", "skeleton"},
@@ -51,8 +52,8 @@ MAY_IMPORT = {
     "bench": CORE | {"report", "runtime"},
     "reproduce": LEARNING | {"train", "evaluate"},
     "synthetic": CORE | {"geometry"},
-    "demo": CORE | {"geometry", "metrics", "report", "synthetic"},
-    "ros": CORE | {"geometry", "runtime", "synthetic", "demo"},
+    "demo": CORE | {"fastdds", "geometry", "metrics", "report", "synthetic"},
+    "ros": CORE | {"fastdds", "geometry", "runtime", "synthetic", "demo"},
     "commands": ANYTHING,  # what is heavy only inside functions
     "cli": ANYTHING,
 }

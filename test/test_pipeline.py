@@ -99,4 +99,4 @@ def crossing_keypoints(recorded):
     from erd_ros.ros.convert import keypoints_from_message
 
     for message in recorded:
-        yield keypoints_from_message(message, (CAMERA.width, CAMERA.height), 0.1).keypoints
+        yield keypoints_from_message(message, (CAMERA.width, CAMERA.height)).keypoints

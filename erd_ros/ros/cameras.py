@@ -114,5 +114,7 @@ class CameraInfos:
             self._by_stamp.popitem(last=False)
 
     def of(self, stamp: Time) -> CameraInfo | None:
-        """The one for an image of this stamp; None before the first."""
+        """The one for an image of this stamp, the newest where it is not set; None before all."""
+        if not (stamp.sec or stamp.nanosec):
+            return self._newest
         return self._by_stamp.get((stamp.sec, stamp.nanosec), self._newest)

@@ -118,10 +118,7 @@ def _compressed_image(parameters: NodeParameters) -> FrontEnd:
 
 
 def _keypoints(parameters: NodeParameters) -> FrontEnd:
-    def read(message: Any, size: Size | None) -> ReceivedKeypoints:
-        return keypoints_from_message(message, size, parameters.image_margin)
-
-    return KeypointFrontEnd(Person2DArray, read)
+    return KeypointFrontEnd(Person2DArray, keypoints_from_message)
 
 
 def _foreign(package: str, name: str, read: Reader) -> Callable[[NodeParameters], FrontEnd]:

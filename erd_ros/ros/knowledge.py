@@ -193,5 +193,6 @@ class DepthImages:
             seconds = message.header.stamp.sec - stamp.sec
             return abs(float(seconds + 1e-9 * (message.header.stamp.nanosec - stamp.nanosec)))
 
-        nearest = min(tuple(self._latest), key=distance_s, default=None)
+        # The newest first: of equal stamps it is the one to take.
+        nearest = min(reversed(tuple(self._latest)), key=distance_s, default=None)
         return nearest if nearest is not None and distance_s(nearest) <= _SLACK_S else None

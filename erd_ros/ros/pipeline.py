@@ -16,7 +16,7 @@ from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
 from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
 from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
-from erd_ros.ros.convert import ReceivedKeypoints
+from erd_ros.ros.convert import ReceivedKeypoints, outside_image
 from erd_ros.ros.frames import Frames, Placement
 from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
 from erd_ros.ros.knowledge import (
@@ -29,6 +29,7 @@ from erd_ros.ros.knowledge import (
 from erd_ros.ros.names import given_ids, tracked_ids
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
+from erd_ros.ros.stamps import Moment, StampError, StampReader
 from erd_ros.runtime import Backend
 from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
@@ -41,8 +42,6 @@ from erd_ros.skeleton import Skeleton
 # Called with a cause to count and the message that says what was wrong; the frame is used.
 Remark = Callable[[str, str], None]
 
-# A stamp that goes back by less is a message that came late, by more a clock that was set.
-_LATE_S = 0.5
 _HERE = Placement(np.eye(3), np.zeros(3))
 
 
@@ -81,7 +80,7 @@ class Pipeline:
         self._estimator = Estimator(backend)
         self._sizes, self._heights = SizesByPerson(), Heights()
         self._remark, self._prefix = remark, prefix
-        self._stamp_s = float("-inf")
+        self._stamps = StampReader()
         fell_back = backend.device == "cpu" != parameters.device
         self._state = Person3DArray.CPU_FALLBACK if fell_back else Person3DArray.FULL
         self.adopt(parameters)
@@ -113,22 +112,22 @@ class Pipeline:
     def scene(self, inputs: Inputs) -> Scene:
         """What one message says. Without a usable camera it has a problem. Raises FrameError."""
         header = inputs.message.header
-        self._look_at_stamp(seconds_from_stamp(header.stamp))
+        moment = self._moment(header.stamp)
         camera, problem = self._camera(inputs.info)
         with _or_drop(self.front_end.bad_input):
             size = (camera.width, camera.height) if camera else None
             received = self.front_end.read(inputs.message, size)
         with _or_drop("size mismatch"):
             camera = self._of_size(camera, received.size)
-        if received.remark:
-            self._remark("keypoints", received.remark)
         received = self._usable(received, size)
         with _or_drop("not estimated"):
-            ids = self._ids(received)
+            ids = self._ids(received, moment.time_s)
             poses, used = self._estimate(received.keypoints, ids, camera, inputs)
         placement = self._placement(header)
         seen = moved(people_from_poses(poses, ids, used), *placement)
-        people = self._filter.update(seen, placement.translation, self._stamp_s)
+        people = self._filter.update(seen, placement.translation, moment.time_s)
+        if not moment.measured:
+            people = replace(people, velocity=np.full_like(people.velocity, np.nan))
         self._forget_ended(people)
         return Scene(
             source=header,
@@ -149,9 +148,13 @@ class Pipeline:
     ) -> ReceivedKeypoints:
         """Without keypoints that nobody saw, and without the persons who are too many."""
         most, persons = self._parameters.max_persons, len(received.keypoints)
-        keypoints = seen_keypoints(
-            received.keypoints, received.size or size, self._parameters.image_margin
-        )
+        size, margin = received.size or size, self._parameters.image_margin
+        keypoints = seen_keypoints(received.keypoints, size, margin)
+        remarks = received.remarks
+        if received.image is None:  # a detector of our own guesses what it cannot see
+            remarks += outside_image(received.keypoints, keypoints, size, received.ids)
+        for cause, words in remarks:
+            self._remark(cause, words)
         if persons <= most:
             return replace(received, keypoints=keypoints)
         self._remark(
@@ -165,10 +168,10 @@ class Pipeline:
         fewer = Keypoints2D(keypoints.skeleton, pixels, confidence)
         return replace(received, keypoints=fewer, ids=ids)
 
-    def _ids(self, received: ReceivedKeypoints) -> list[str]:
+    def _ids(self, received: ReceivedKeypoints, time_s: float) -> list[str]:
         if received.ids:
             return given_ids(received.ids, self._prefix)
-        return tracked_ids(self._tracker.update(received.keypoints, self._stamp_s), self._prefix)
+        return tracked_ids(self._tracker.update(received.keypoints, time_s), self._prefix)
 
     def _forget_ended(self, people: People) -> None:
         ended = {people.ids[row] for row in np.flatnonzero(people.ended)}
@@ -255,21 +258,17 @@ class Pipeline:
         confidence = np.ones((1, len(skeleton)), np.float32)
         self._estimator.estimate(Keypoints2D(skeleton, pixels[None], confidence), camera)
 
-    def _look_at_stamp(self, stamp_s: float) -> None:
-        back_s = self._stamp_s - stamp_s
-        if 0 < back_s <= _LATE_S:
-            raise FrameError(
-                "late", f"a message of {back_s:.3f} s before the last one came after it"
-            )
-        if back_s > 0 and np.isfinite(back_s):
-            self._remark(
-                "time went back",
-                f"the stamp went back from {self._stamp_s:.3f} s to {stamp_s:.3f} s: "
-                "persons are tracked anew and get new ids",
-            )
-            if self._frames is not None:
-                self._frames.forget()
-        self._stamp_s = stamp_s
+    def _moment(self, stamp: Time) -> Moment:
+        """When the image was taken. Raises FrameError for one that cannot be used."""
+        try:
+            moment = self._stamps.read(seconds_from_stamp(stamp))
+        except StampError as error:
+            raise FrameError(error.cause, str(error)) from error
+        if moment.remark:
+            self._remark(*moment.remark)
+        if moment.restarted and self._frames is not None:
+            self._frames.forget()
+        return moment
 
     def _compare_frames(self, image: str, info: str) -> None:
         if image != info:

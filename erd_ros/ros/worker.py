@@ -14,8 +14,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from erd_ros.demo.processes import FASTDDS_VARIABLES, share_file
 from erd_ros.errors import ErdError
+from erd_ros.fastdds import FASTDDS_VARIABLES, share_file
 from erd_ros.msg import Person3DArray
 from erd_ros.ros.cameras import CameraInfos, seconds_from_stamp
 from erd_ros.ros.diagnostics import OVERWRITTEN
