@@ -24,7 +24,6 @@ from pathlib import Path
 from benchmark.fuzz_episodes import (
     SEEDS,
     TARGETS,
-    Progress,
     Shard,
     limit_memory,
     read_progress,

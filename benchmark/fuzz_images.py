@@ -13,9 +13,9 @@ from benchmark.fuzz_messages import draw_depth, draw_info
 from benchmark.fuzz_people import View, chance, draw_view
 from benchmark.fuzz_target import Case
 from erd_ros.ros.cameras import CameraReader, scaled
+from erd_ros.ros.depth import metres_from_depth_image
 from erd_ros.ros.images import ENCODINGS, rgb_from_image
 from erd_ros.ros.inputs import rgb_from_compressed
-from erd_ros.ros.depth import metres_from_depth_image
 
 _ENCODINGS = (
     *ENCODINGS, "nv12", "nv21", "yuyv", "uyvy", "8UC1", "8UC3", "8UC4", "mono16", "rgb16", "bgr16",
