@@ -16,10 +16,12 @@ def wrong_with_poses(poses: Pose3D) -> list[str]:
     root, joints, size, sigma = (
         poses.root_in_camera, poses.joints_in_camera, poses.size, poses.sigma,
     )  # fmt: skip
-    assert size is not None and sigma is not None and poses.deviations is not None
+    assert size is not None
+    assert sigma is not None
+    assert poses.deviations is not None
     placed = np.isfinite(root).all(-1)
     people = people_from_poses(poses, [""] * len(poses))
-    seen = poses.confidence > 0
+    confidence, seen = poses.confidence, poses.confidence > 0
     rules = {
         "a root is in part NaN": placed | np.isnan(root).all(-1),
         "joints are not finite though the root is": ~placed | np.isfinite(joints).all((1, 2)),
@@ -31,7 +33,7 @@ def wrong_with_poses(poses: Pose3D) -> list[str]:
         "a size's std is not above 0": ~placed | _positive(size[:, 1]),
         "sigma is not above 0": ~placed | _positive(sigma),
         "deviations are not above 0": ~placed | _positive(poses.deviations).all((1, 2)),
-        "a confidence is outside 0 to 1": ((poses.confidence >= 0) & (poses.confidence <= 1)).all(-1),
+        "a confidence is outside 0 to 1": ((confidence >= 0) & (confidence <= 1)).all(-1),
         "a root's covariance": semi_definite(people.covariance) == placed,
         "a joint's covariance": (semi_definite(people.of_joints) == placed[:, None]).all(-1),
     }  # fmt: skip

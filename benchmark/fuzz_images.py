@@ -65,14 +65,14 @@ def _image_files() -> dict[str, bytes]:
     progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
     restarts = [cv2.IMWRITE_JPEG_RST_INTERVAL, 2]
     kinds = {
-        "a.jpg": ("jpg", colour, []), "b.jpg": ("jpg", grey, []), "c.jpg": ("jpg", colour, progressive),
-        "d.jpg": ("jpg", colour, restarts), "a.png": ("png", colour, []), "b.png": ("png", grey, []),
-        "c.png": ("png", deep, []), "d.png": ("png", alpha, []), "a.bmp": ("bmp", colour, []),
-        "a.tiff": ("tiff", colour, []), "a.webp": ("webp", colour, []), "a.ppm": ("ppm", colour, []),
+        "a.jpg": (colour, []), "b.jpg": (grey, []), "c.jpg": (colour, progressive),
+        "d.jpg": (colour, restarts), "a.png": (colour, []), "b.png": (grey, []),
+        "c.png": (deep, []), "d.png": (alpha, []), "a.bmp": (colour, []),
+        "a.tiff": (colour, []), "a.webp": (colour, []), "a.ppm": (colour, []),
     }  # fmt: skip
     return {
-        name: cv2.imencode(f".{suffix}", image, options)[1].tobytes()
-        for name, (suffix, image, options) in kinds.items()
+        name: cv2.imencode(name[1:], image, options)[1].tobytes()
+        for name, (image, options) in kinds.items()
     }
 
 

@@ -14,8 +14,8 @@ from erd_ros.skeleton import Skeleton
 
 _FLOAT32 = float(np.finfo(np.float32).max)
 _ODD_IDS = (
-    "", "7", "-1", "0", "b0001", "a b", "\u00fc\u00f6", "\u4eba", "x" * 300, "a/b", "a__b", "_a", "a\x00b", "\n",
-    "{x}", "~", "B0001", "1_", "\U0001f600",
+    "", "7", "-1", "0", "b0001", "a b", "\u00fc\u00f6", "\u4eba", "x" * 300, "a/b",
+    "a__b", "_a", "a\x00b", "\n", "{x}", "~", "B0001", "1_", "\U0001f600",
 )  # fmt: skip
 _FRAMES = ("camera_optical_frame", "", "/camera", "a b", "x" * 300, "\u00e4", "base_link")
 

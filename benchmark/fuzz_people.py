@@ -9,8 +9,8 @@ from erd_ros.skeleton import H36M17, SKELETONS, Skeleton, conversion_matrix
 from erd_ros.synthetic import SyntheticConfig, synthesise
 
 ODD_NUMBERS = np.array(
-    [0.0, -0.0, 1.0, -1.0, 0.5, 1e-45, -1e-30, 1e-12, -1e-6, 1e-3, 255.0, 65535.0, 1e6, -1e9]
-    + [2.0**31, 2.0**63, 3.4e38, -3.4e38, 1e300, -1e300, np.inf, -np.inf, np.nan]
+    [0.0, -0.0, 1.0, -1.0, 0.5, 1e-45, -1e-30, 1e-12, -1e-6, 1e-3, 255.0, 65535.0, 1e6, -1e9,
+     2.0**31, 2.0**63, 3.4e38, -3.4e38, 1e300, -1e300, np.inf, -np.inf, np.nan]
 )  # fmt: skip
 _SIZES = ((640, 480), (1280, 720), (1920, 1080), (320, 240), (64, 64), (4000, 3000), (480, 640))
 _OWN_NAMES = (*H36M17.joint_names, "tail", "left_wing", "", "pelvis2")
@@ -95,7 +95,7 @@ class Poses:
         """(17, 3) metres in the camera frame: somebody in full view."""
         depth = float(generator.uniform(2.5, 6.0)) * max(1.0, view.focal / view.height)
         across = float(generator.uniform(-0.15, 0.15)) * depth * view.width / view.focal
-        return self._pose(generator) + (across, 0.0, depth)
+        return self._pose(generator) + np.array([across, 0.0, depth])
 
     def _pose(self, generator: np.random.Generator) -> np.ndarray:
         return self._poses[int(generator.integers(len(self._poses)))]
@@ -108,7 +108,7 @@ class Poses:
         pose = pose @ np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
         depth = float(np.exp(generator.uniform(np.log(0.05), np.log(200))))
         across = depth * generator.uniform(-1, 1, 2)
-        return pose + (*across, depth)
+        return pose + np.array([*across, depth])
 
 
 def draw_layout(generator: np.random.Generator) -> Skeleton:

@@ -9,7 +9,8 @@ answered, and how the memory of the nodes grew; the JSON is written anew after e
 
     python benchmark/soak.py --minutes 60 --json benchmark/soak.json
 
-With --calm nothing goes wrong besides. With --offline the same people go straight into the tracker, as fast as it can.
+With --calm nothing goes wrong besides. With --offline the same people go straight into the tracker,
+as fast as it can.
 """
 
 import argparse

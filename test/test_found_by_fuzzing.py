@@ -57,7 +57,7 @@ def test_intrinsics_that_nobody_has_place_nobody():
 
 
 def person(count):
-    joints = np.random.default_rng(0).normal(size=(count, 17, 3)).astype(np.float32) + (0, 0, 5)
+    joints = np.random.default_rng(0).normal((0, 0, 5), size=(count, 17, 3)).astype(np.float32)
     confidence = np.ones((count, 17), np.float32)
     poses = Pose3D(H36M17, joints, joints[:, 0], confidence, np.ones(count, np.float32))
     return scene_of(poses, ["b0001"] * count)

@@ -1,4 +1,4 @@
-"""A few hundred inputs of nonsense for each target of `make fuzz`, and the seeds of what was found."""
+"""A few hundred inputs for each target of `make fuzz`, and the seeds of what was found."""
 
 import json
 from itertools import count
