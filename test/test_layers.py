@@ -22,6 +22,9 @@ CORE = {
     "golden",
     "image_file",
     "input_file",
+    "digest",
+    "files",
+    "npz_arrays",
 }
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
@@ -37,12 +40,15 @@ MAY_IMPORT = {
     "input_file": {"errors"},
     "artifact": {"errors", "skeleton"},
     "golden": {"errors", "pose"},
+    "digest": {"errors"},
+    "files": {"errors"},
+    "npz_arrays": {"errors", "files"},
     "geometry": CORE,
     "mocap": CORE,
     "models": CORE | {"geometry"},
     "data": CORE | {"geometry", "mocap", "models"},
     "metrics": CORE | {"geometry"},
-    "report": {"errors"},
+    "report": {"errors", "files"},
     "train": LEARNING,
     "export": LEARNING,
     "runtime": CORE | {"geometry"},

@@ -53,6 +53,7 @@ def test_numbers_come_back_to_the_bit():
     "text",
     [
         "no JSON",
+        "[" * 100_000,
         "[]",
         '{"inputs": {}, "outputs": {}}',
         '{"inputs": {"rays": {"shape": [2], "float32": "AAAA"}}, "outputs": {}}',
@@ -98,6 +99,15 @@ def test_half_precision_may_be_further_off(tmp_path):
 def test_a_precision_without_tolerance_is_refused(tmp_path):
     with pytest.raises(BackendError, match=r"'int8' has no tolerance.*float32, mixed_float16"):
         load(tiny(tmp_path / "tiny.onnx", "int8"))
+
+
+@pytest.mark.parametrize(("part", "name"), [("inputs", "light"), ("outputs", "light")])
+def test_vectors_of_unknown_names_are_refused(tmp_path, part, name):
+    backend = load(tiny(tmp_path / "tiny.onnx"))
+    arrays = getattr(backend.golden, part)
+    arrays[name] = arrays.popitem()[1]
+    with pytest.raises(ArtifactError, match=r"golden vectors are of .*light.*`erd export`"):
+        self_test(backend)
 
 
 def test_nan_never_passes(tmp_path):

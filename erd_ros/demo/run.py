@@ -18,6 +18,7 @@ from erd_ros.demo.recording import Recording
 from erd_ros.demo.tables import tables
 from erd_ros.demo.viewers import require, start_viewer, viewer_of
 from erd_ros.errors import BackendError
+from erd_ros.files import check_log_folder, check_writable
 from erd_ros.report import write_json
 from erd_ros.synthetic import SyntheticConfig, synthesise
 
@@ -34,9 +35,9 @@ def run_demo(arguments: argparse.Namespace) -> None:
     viewer = viewer_of(arguments)
     if playback.input == "image":
         require("mediapipe", "detecting people in images", "erd_ros[mediapipe]")
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    check_log_folder(os.environ)
     recording_file = arguments.out / "recording.npz"
-    recording_file.unlink(missing_ok=True)
+    check_writable(arguments.out)  # now, not when the user has waited for the end
     console = Console()
     console.print(f"source: {playback.description}", highlight=False)
     console.print(f"viewer: {_about_viewer(viewer, arguments.web_port)}", highlight=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from erd_ros.artifact import Artifact
+from erd_ros.digest import read_onnx
 from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.golden import Golden
 from erd_ros.pose import FloatArray
@@ -44,7 +45,7 @@ class OnnxBackend(GraphBackend):
         inputs = {tensor.name: tensor.shape[1:] for tensor in session.get_inputs()}
         outputs = [tensor.name for tensor in session.get_outputs()]
         takes_cues = check_graph(inputs, outputs, len(info.skeleton), source)
-        golden = Golden.from_metadata(session.get_modelmeta().custom_metadata_map, source)
+        golden = Golden.from_metadata(_metadata(session, source), source)
         super().__init__(info, device, sha256, takes_cues, golden)
         self._session = session
         self._threads = threads
@@ -83,9 +84,9 @@ def load(path: Path, device: str, threads: int, max_persons: int) -> OnnxBackend
 
     Batches larger than max_persons run whole: the CPU needs no profile.
     """
-    model = path.read_bytes()
+    model = read_onnx(path)
     session = start_session(model, path, device, [PROVIDERS[device]])
-    info = Artifact.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
+    info = Artifact.from_metadata(_metadata(session, str(path)), str(path))
     sha256 = hashlib.sha256(model).hexdigest()
     return OnnxBackend(session, info, device, threads if device == "cpu" else 1, sha256, str(path))
 
@@ -95,7 +96,16 @@ def read_metadata(model: bytes, source: str) -> dict[str, str]:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = _started(model, source, options, [PROVIDERS["cpu"]])
-    return dict(session.get_modelmeta().custom_metadata_map)
+    return _metadata(session, source)
+
+
+def _metadata(session: Any, source: str) -> dict[str, str]:
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        raise ArtifactError(
+            f"{source}: its description is no text ({error}); export it again with `erd export`"
+        ) from error
 
 
 def start_session(model: bytes, path: Path, device: str, providers: Sequence[Provider]) -> Any:

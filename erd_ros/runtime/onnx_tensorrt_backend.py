@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from erd_ros.artifact import Artifact
+from erd_ros.digest import read_onnx
 from erd_ros.pose import FloatArray
 from erd_ros.runtime.buckets import in_runs
 from erd_ros.runtime.engine_cache import cache_folder, not_trusted
@@ -45,7 +46,7 @@ class OnnxTensorRtBackend(OnnxBackend):
 
 def load(path: Path, device: str, threads: int, max_persons: int) -> OnnxTensorRtBackend:
     """Load an ONNX file, built for 1 to max_persons persons; see ``erd_ros.runtime.load``."""
-    model, source = path.read_bytes(), str(path)
+    model, source = read_onnx(path), str(path)
     info = Artifact.from_metadata(read_metadata(model, source), source)
     providers = [(PROVIDER, options(info.precision)), PROVIDERS[device]]
     session = start_session(model, path, device, providers)

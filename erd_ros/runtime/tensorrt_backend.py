@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from erd_ros.artifact import Artifact
+from erd_ros.digest import read_onnx
 from erd_ros.errors import BackendError
 from erd_ros.golden import Golden
 from erd_ros.pose import FloatArray
@@ -100,7 +101,7 @@ class TensorRtBackend(GraphBackend):
 def load(path: Path, device: str, threads: int, max_persons: int) -> TensorRtBackend:
     """Load an ONNX file, its engine from the cache or built now; see ``erd_ros.runtime.load``."""
     check_version()
-    model, source = path.read_bytes(), str(path)
+    model, source = read_onnx(path), str(path)
     metadata = read_metadata(model, source)
     info = Artifact.from_metadata(metadata, source)
     golden = Golden.from_metadata(metadata, source)
