@@ -5,7 +5,7 @@ has no influence. All of it is in metres and radians, in the camera's frame.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ CUES = (
 SPINE = ("pelvis", "spine", "thorax", "neck_nose", "head_top")
 LEG = ("hip", "knee", "ankle")
 ANKLE_HEIGHT = 0.08  # metres above the ground of a foot that stands on it
+# What ``Cues.used`` adds up, as the constants CUE_ of Person3D.msg.
+USED = {"size": 1, "camera_height": 2, "depth": 4}
 # Metres: far beyond what is real, and the graph's float32 holds the square.
 _LARGEST = 1e6
 
@@ -68,6 +70,23 @@ class Cues:
         length = math.hypot(*self.up)
         if not abs(length - 1) < 1e-3:
             raise InputError(f"up {self.up} has length {length:.4g}, expected a unit vector")
+
+    @property
+    def used(self) -> int:
+        """Sum of the numbers in ``USED`` of what is known."""
+        return sum(
+            bit for name, bit in USED.items() if math.isfinite(getattr(self, f"{name}_deviation"))
+        )
+
+    def with_height(self, height_m: float, deviation_m: float) -> "Cues":
+        """The same of somebody who stands so tall."""
+        return replace(self, size=height_m - ANKLE_HEIGHT, size_deviation=deviation_m)
+
+    def with_depth(self, depth_m: float, deviation_m: float) -> "Cues":
+        """The same with another depth; NaN = none."""
+        if math.isnan(depth_m):
+            return replace(self, depth=Cues.depth, depth_deviation=math.inf)
+        return replace(self, depth=depth_m, depth_deviation=deviation_m)
 
     def row(self) -> FloatArray:
         """(C,) float32: one row of the graph's input, in the order of ``CUES``."""

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from erd_ros.ros.cameras import (
     check_image_size,
     scaled,
 )
-from erd_ros.ros.convert import keypoints_from_message
-from erd_ros.ros.usable import outside_image
+from erd_ros.ros.convert import keypoints_from_message, outside_image
+from erd_ros.runtime.perception import Used
 from erd_ros.runtime.plausible import seen_keypoints
 from erd_ros.skeleton import COCO17, H36M17
 
@@ -251,8 +252,9 @@ def test_a_keypoint_without_a_number_is_not_seen_and_remarked_on(last, said):
     ],
 )
 def test_a_keypoint_outside_the_image_is_remarked_on_with_value_and_way_out(last, said):
-    received = keypoints_from_message(array(person(**last)), SIZE).keypoints
-    remarks = outside_image(received, seen_keypoints(received, SIZE, 0.1), SIZE, ["anna"])
+    received = replace(keypoints_from_message(array(person(**last)), SIZE), ids=["anna"])
+    used = Used(seen_keypoints(received.keypoints, SIZE, 0.1), [0])
+    remarks = outside_image(received, used, SIZE)
     assert len(remarks) == (said is not None)
     for cause, words in remarks:
         assert cause == "keypoints"

@@ -12,13 +12,13 @@ from ros_people import CAMERAS, FRAME_ID, camera_info, message_of, model_path, s
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import Image
 
-from erd_ros.cues import ANKLE_HEIGHT
+from erd_ros.cues import ANKLE_HEIGHT, Cues
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.pose import Keypoints2D
 from erd_ros.ros.depth import DepthImages, depths_of_people, metres_from_depth_image
 from erd_ros.ros.frames import Placement
-from erd_ros.ros.knowledge import cues_of_persons, used_cues
+from erd_ros.ros.knowledge import cues_of_ground
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.pipeline import Inputs, Pipeline
 from erd_ros.runtime import DEFAULT_MODEL, load
@@ -48,30 +48,35 @@ def two_people():
 
 
 def test_nothing_known_is_no_cue():
-    cues = cues_of_persons(NodeParameters(), None, [0, 0])
-    assert [used_cues(cue) for cue in cues] == [0, 0]
-    assert all(math.isinf(cue.size_deviation) for cue in cues)
+    cue = cues_of_ground(None, 0.05, 0.02)
+    assert cue == Cues()
+    assert cue.used == 0
+    assert math.isinf(cue.size_deviation)
 
 
 def test_height_is_from_the_ground_and_size_from_the_ankle():
-    parameters = NodeParameters(person_height_deviation=0.03)
-    (cue, other) = cues_of_persons(parameters, None, [1.78, 0])
+    cue = Cues().with_height(1.78, 0.03)
     assert cue.size == pytest.approx(1.78 - ANKLE_HEIGHT)
     assert cue.size_deviation == 0.03
-    assert [used_cues(cue), used_cues(other)] == [Person3D.CUE_SIZE, 0]
+    assert cue.used == Person3D.CUE_SIZE
+
+
+def test_a_depth_is_a_cue_and_nan_is_none():
+    cue = Cues().with_depth(2.5, 0.1)
+    assert (cue.depth, cue.used) == (2.5, Person3D.CUE_DEPTH)
+    np.testing.assert_array_equal(cue.with_depth(math.nan, 0.1).row(), Cues().row())
 
 
 def test_ground_is_seen_from_the_camera():
     # The optical frame of a camera that looks along x, 1.1 m above ground, tilted down by 20 deg.
     level = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
     tilted = level @ Rotation.from_euler("x", -20, degrees=True).as_matrix()
-    placement = Placement(tilted, np.array([4.0, 5.0, 1.1]))
-    (cue, _) = cues_of_persons(NodeParameters(), placement, [0, 0])
+    cue = cues_of_ground(Placement(tilted, np.array([4.0, 5.0, 1.1])), 0.05, 0.02)
     assert cue.camera_height == 1.1
     np.testing.assert_allclose(
         cue.up, (0, -math.cos(math.radians(20)), -math.sin(math.radians(20))), atol=1e-9
     )
-    assert used_cues(cue) == Person3D.CUE_GROUND
+    assert cue.used == Person3D.CUE_GROUND
 
 
 SMALL = Camera(320, 120, [[300, 0, 160], [0, 300, 60], [0, 0, 1]])

@@ -8,7 +8,7 @@ from ros_people import CAMERAS, camera_info, message_of, seen_by
 
 from erd_ros.cues import ANKLE_HEIGHT
 from erd_ros.errors import InputError
-from erd_ros.ros.knowledge import Heights
+from erd_ros.runtime.heights import Heights
 
 PINHOLE = CAMERAS["pinhole"]
 BOTH = ["anna", "ben"]

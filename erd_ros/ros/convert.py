@@ -11,6 +11,7 @@ from erd_ros.msg import Person2DArray
 from erd_ros.pose import FloatArray, Keypoints2D
 from erd_ros.ros.images import ImageArray
 from erd_ros.ros.names import ids_of_everyone, legal_id
+from erd_ros.runtime.perception import Used
 from erd_ros.skeleton import SKELETONS, Skeleton, skeleton_by_name
 
 Remarks = tuple[tuple[str, str], ...]
@@ -176,3 +177,25 @@ def joint_at(skeleton: Skeleton, joint: int, position: FloatArray) -> str:
 def person_name(index: int, person_id: str) -> str:
     """A person of a message in a remark; the id is a legal one, so that it is bounded."""
     return f"person {index} '{person_id}'"
+
+
+def outside_image(received: ReceivedKeypoints, used: Used, size: tuple[int, int] | None) -> Remarks:
+    """The remark on keypoints that came with a score and do not count as seen.
+
+    Those at exactly (0, 0) need none: that is how detectors say that they have not found it.
+    """
+    given = received.keypoints.of(used.persons)
+    lost = (given.confidence > 0) & (used.keypoints.confidence == 0) & (given.pixels != 0).any(-1)
+    if size is None or not lost.any():
+        return ()
+    row, joint = np.argwhere(lost)[0]
+    person = used.persons[row]
+    who = person_name(person, received.ids[person] if received.ids else "")
+    words = (
+        f"{lost.sum()} keypoints are taken as missing: {who} has "
+        f"{joint_at(given.skeleton, joint, given.pixels[row, joint])} "
+        f"with score {given.confidence[row, joint]:g}, outside the image of "
+        f"{size[0]}x{size[1]}; send score 0 for what was not seen, and pixels of the image "
+        "that the CameraInfo describes"
+    )
+    return (("keypoints", words),)

@@ -1,18 +1,15 @@
 """Depth images: that of the time of an image, and how far away people are by it."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
-from erd_ros.cues import Cues
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
-from erd_ros.pose import Keypoints2D, Pose3D
+from erd_ros.pose import Keypoints2D
 from erd_ros.skeleton import H36M17, conversion_matrix
 
 # A depth image sees the front of the body; the pelvis lies about so much deeper, in metres.
@@ -22,8 +19,6 @@ _SURFACE_TO_PELVIS = 0.1
 _REACH, _SMALLEST_REACH = 0.14, 2
 # Fraction of the square that must have been measured.
 _LEAST_MEASURED = 0.2
-# A depth may differ from that of the keypoints by so much of the latter.
-_LARGEST_DIFFERENCE = 0.5
 # Depth images to remember, and how far from an image one may be taken, in seconds.
 _REMEMBERED, _SLACK_S = 8, 0.05
 # REP-118: type of a pixel, and metres in one unit.
@@ -33,7 +28,6 @@ _TRUNK_TOP = ("left_shoulder", "right_shoulder")
 
 Metres = NDArray[np.float32]
 Array = NDArray[np.float64]
-Estimate = Callable[[Keypoints2D, Sequence[Cues]], Pose3D]
 
 
 def depths_of_people(
@@ -118,50 +112,6 @@ def metres_from_depth_image(message: Image) -> Metres:
     values = rows.view(kind)
     returned = (values > 0) & np.isfinite(values) if code == "f4" else ~np.isin(values, _NO_RETURN)
     return np.where(returned, values * np.float32(metres), np.float32(np.nan)).astype(np.float32)
-
-
-def estimate_with_depths(
-    estimate: Estimate,
-    keypoints: Keypoints2D,
-    cues: Sequence[Cues],
-    depths_m: Array,
-    deviation_m: float,
-) -> tuple[Pose3D, list[Cues], list[str]]:
-    """Poses, the cues that each was found with, and why depths were refused.
-
-    cues      one per person, without depths
-    depths_m  (N,), NaN = not known. One that differs by more than half from what is found without
-              it is of something else than the person, or in another unit.
-    """
-    persons = len(keypoints)
-    measured = np.flatnonzero(np.isfinite(depths_m))
-    if not len(measured):
-        return estimate(keypoints, cues), list(cues), []
-    told = [
-        replace(cue, depth=float(depth), depth_deviation=deviation_m) if np.isfinite(depth) else cue
-        for cue, depth in zip(cues, depths_m, strict=True)
-    ]
-    # Both in one call, which costs less than two.
-    twice = keypoints.of([*range(persons), *measured])
-    poses = estimate(twice, [*told, *(cues[person] for person in measured)])
-    chosen = np.arange(persons)
-    refused: list[str] = []
-    for row, person in enumerate(measured, persons):
-        own_m = float(poses.root_in_camera[row, 2])
-        if not abs(depths_m[person] - own_m) <= _LARGEST_DIFFERENCE * own_m:
-            chosen[person], told[person] = row, cues[person]
-            refused += _disagreement(int(person), float(depths_m[person]), own_m)
-    return poses.of(chosen), told, refused
-
-
-def _disagreement(person: int, depth_m: float, own_m: float) -> list[str]:
-    if np.isnan(own_m):  # nobody, by the keypoints
-        return []
-    return [
-        f"the depth image has person {person} at {depth_m:.2f} m, by the keypoints it is "
-        f"{own_m:.2f} m: the depth is not used; check its unit (32FC1 is in metres) and that it "
-        "is registered to the camera"
-    ]
 
 
 class DepthImages:

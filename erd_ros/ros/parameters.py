@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from erd_ros.errors import InputError
 from erd_ros.runtime.detectors import DETECTORS
+from erd_ros.runtime.heights import PERSON_HEIGHTS_M
 
-# The smallest and the tallest that may be told.
-PERSON_HEIGHTS_M = (0.5, 2.5)
 Value = bool | int | float | str
 IMAGE_INPUTS = ("image", "compressed_image")
 INPUTS = (*IMAGE_INPUTS, "keypoints", "hri_skeleton2d", "yolo", "zed")

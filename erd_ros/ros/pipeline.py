@@ -1,6 +1,6 @@
 """From one input message to a scene: camera, front end, tracker, estimator, filter. No Node."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from erd_ros.cues import Cues
 from erd_ros.errors import ErdError, InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
-from erd_ros.pose import Keypoints2D, Pose3D
+from erd_ros.pose import Keypoints2D
 from erd_ros.ros.cameras import (
     CameraReader,
     check_focal_length,
@@ -22,23 +23,21 @@ from erd_ros.ros.cameras import (
     scaled,
     seconds_from_stamp,
 )
-from erd_ros.ros.convert import ReceivedKeypoints
-from erd_ros.ros.depth import depths_of_people, estimate_with_depths
+from erd_ros.ros.convert import ReceivedKeypoints, outside_image
+from erd_ros.ros.depth import depths_of_people
 from erd_ros.ros.frames import Frames, Placement, is_frame_id
 from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
-from erd_ros.ros.knowledge import Heights, above_ground, cues_of_persons, used_cues
+from erd_ros.ros.knowledge import above_ground, cues_of_ground
 from erd_ros.ros.names import given_ids, tracked_ids
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
 from erd_ros.ros.stamps import Moment, StampError, StampReader
-from erd_ros.ros.usable import usable
 from erd_ros.runtime import Backend
-from erd_ros.runtime.carried_size import SizesByPerson
-from erd_ros.runtime.estimator import Estimator, EstimatorConfig
-from erd_ros.runtime.people import People, PeopleConfig, PeopleFilter, moved, people_from_poses
+from erd_ros.runtime.estimator import EstimatorConfig
+from erd_ros.runtime.people import PeopleConfig
+from erd_ros.runtime.perception import Perception, PerceptionConfig, Used
 from erd_ros.runtime.smoothing import SmoothingConfig
-from erd_ros.runtime.tracker import Tracker, TrackerConfig
-from erd_ros.skeleton import Skeleton
+from erd_ros.runtime.tracker import TrackerConfig
 
 # Called with a cause to count and the message that says what was wrong; the frame is used.
 Remark = Callable[[str, str], None]
@@ -77,38 +76,24 @@ class Pipeline:
         self.front_end: FrontEnd = FRONT_ENDS[parameters.input](parameters)
         self._frames = frames
         self._cameras = CameraReader(parameters.input_is_rectified)
-        self._tracker, self._filter = Tracker(), PeopleFilter()
-        self._estimator = Estimator(backend)
-        self._sizes, self._heights = SizesByPerson(), Heights()
         self._remark, self._prefix = remark, prefix
+        self._perception = Perception(
+            backend, remark=remark, name_ids=lambda ids: tracked_ids(ids, prefix)
+        )
         self._stamps = StampReader()
         fell_back = backend.device == "cpu" != parameters.device
         self._state = Person3DArray.CPU_FALLBACK if fell_back else Person3DArray.FULL
         self.adopt(parameters)
-        self._warm_up(self.front_end.skeleton or backend.info.skeleton)
+        self._perception.warm_up(self.front_end.skeleton)
 
     def adopt(self, parameters: NodeParameters) -> None:
         """Go on with other values of those parameters that change at once."""
         self._parameters = parameters
-        self._tracker.config = TrackerConfig(
-            parameters.prediction_timeout, parameters.track_gate, parameters.track_speed
-        )
-        self._filter.config = PeopleConfig(
-            parameters.prediction_timeout,
-            SmoothingConfig(parameters.smoothing_lag, parameters.smoothing_offset),
-        )
-        self._estimator.config = EstimatorConfig(
-            parameters.min_keypoints, parameters.min_confidence, parameters.image_margin
-        )
+        self._perception.configure(perception_config(parameters))
 
     def tell_height(self, person_id: str, height_m: float) -> None:
-        """How tall one person is; 0 = not known any more. From any thread.
-
-        Raises InputError for who is not there, a height that nobody has, and a model without cues.
-        """
-        if not self._estimator.backend.takes_cues:
-            raise InputError("a height has no effect: the model takes no cues")
-        self._heights.tell(person_id, height_m)
+        """See ``Perception.set_height``."""
+        self._perception.set_height(person_id, height_m)
 
     def scene(self, inputs: Inputs) -> Scene:
         """What one message says. Without a usable camera it has a problem. Raises FrameError."""
@@ -127,26 +112,28 @@ class Pipeline:
             if camera:
                 check_focal_length(received.focal_px, camera)
             camera = self._of_size(camera, received.size)
-        received = usable(received, size, self._parameters)
-        for cause, words in received.remarks:
-            self._remark(cause, words)
-        with _or_drop("not estimated"):
-            ids = self._ids(received, moment.time_s)
-            poses, used = self._estimate(received.keypoints, ids, camera, inputs, header)
+        used = self._used(received, size)
         placement = self._placement(header)
-        seen = moved(people_from_poses(poses, ids, used), *placement)
-        people = self._filter.update(seen, placement.translation, moment.time_s)
+        with _or_drop("not estimated"):
+            people = self._perception.update(
+                used.keypoints,
+                camera,
+                moment.time_s,
+                ids=received.ids
+                and given_ids([received.ids[i] for i in used.persons], self._prefix),
+                cues=self._cues(used.keypoints, camera, inputs, header),
+                camera_in_output=placement,
+            )
         if not moment.measured:
             people = replace(people, velocity=np.full_like(people.velocity, np.nan))
-        self._forget_ended(people)
         return Scene(
             source=header,
             header=Header(stamp=header.stamp, frame_id=self._parameters.target_frame)
             if self._parameters.target_frame
             else header,
             people=people,
-            possible=possible_joints(received.keypoints.skeleton, poses.skeleton),
-            keypoints=received.keypoints,
+            possible=possible_joints(used.keypoints.skeleton, people.skeleton),
+            keypoints=used.keypoints,
             size=received.size or size,
             image=received.image,
             state=Person3DArray.NO_ROOT if problem else self._state,
@@ -154,15 +141,16 @@ class Pipeline:
             origin=placement.translation,
         )
 
-    def _ids(self, received: ReceivedKeypoints, time_s: float) -> list[str]:
-        if received.ids:
-            return given_ids(received.ids, self._prefix)
-        return tracked_ids(self._tracker.update(received.keypoints, time_s), self._prefix)
-
-    def _forget_ended(self, people: People) -> None:
-        ended = {people.ids[row] for row in np.flatnonzero(people.ended)}
-        self._sizes.forget(sorted(ended))
-        self._heights.keep({name for name in people.ids if name} - ended)
+    def _used(self, received: ReceivedKeypoints, size: tuple[int, int] | None) -> Used:
+        """What counts as seen, with remarks on the rest."""
+        size = received.size or size
+        used = self._perception.used(received.keypoints, size)
+        remarks = received.remarks
+        if received.image is None:  # a detector of our own guesses what it cannot see
+            remarks += outside_image(received, used, size)
+        for cause, words in remarks:
+            self._remark(cause, words)
+        return used
 
     def _camera(self, info: CameraInfo | None) -> tuple[Camera | None, FrameError | None]:
         """The camera, or why there is none."""
@@ -194,35 +182,24 @@ class Pipeline:
         check_image_size(*size, camera)
         return camera
 
-    def _estimate(
-        self,
-        keypoints: Keypoints2D,
-        ids: Sequence[str],
-        camera: Camera | None,
-        inputs: Inputs,
-        header: Header,
-    ) -> tuple[Pose3D, list[int]]:
-        """Poses in the camera frame, and which cues each was found with."""
+    def _cues(
+        self, keypoints: Keypoints2D, camera: Camera | None, inputs: Inputs, header: Header
+    ) -> list[Cues] | None:
+        """What the robot knows of each person; None for a model that takes no cues."""
         if camera is None or inputs.info is None:
-            return Pose3D.unplaced(keypoints, self._estimator.skeleton), []
-        self._compare_frames(header.frame_id, inputs.info.header.frame_id)
-        if not self._estimator.backend.takes_cues:
-            return self._estimator.estimate(keypoints, camera), []
+            return None
         frames = header.frame_id, inputs.info.header.frame_id
-        heights_m = [self._heights.of(name, self._parameters.person_height) for name in ids]
-        known = cues_of_persons(self._parameters, self._ground(header), heights_m)
-        poses, cues, refused = estimate_with_depths(
-            lambda keypoints, cues: self._estimator.estimate(keypoints, camera, cues),
-            keypoints,
-            self._sizes.told(ids, known),
-            self._depths(keypoints, camera, inputs.depth, frames),
-            self._parameters.depth_deviation,
+        self._compare_frames(*frames)
+        if not self._perception.takes_cues:
+            return None
+        parameters = self._parameters
+        everyone = cues_of_ground(
+            self._ground(header),
+            parameters.camera_height_deviation,
+            parameters.camera_tilt_deviation,
         )
-        for words in refused:
-            self._remark("depth refused", words)
-        assert poses.size is not None  # models that take cues give it
-        self._sizes.learn(ids, poses.size)
-        return poses, [used_cues(cue) for cue in cues]
+        depths = self._depths(keypoints, camera, inputs.depth, frames)
+        return [everyone.with_depth(depth, parameters.depth_deviation) for depth in depths.tolist()]
 
     def _ground(self, header: Header) -> Placement | None:
         """Where the camera is above the ground; people are found without where TF does not say."""
@@ -262,13 +239,6 @@ class Pipeline:
         stamp: Time = header.stamp
         return self._frames.placement(target, header.frame_id, stamp, self._parameters.tf_timeout)
 
-    def _warm_up(self, skeleton: Skeleton) -> None:
-        """Estimate somebody: the first frame is not late, a layout of no use is known now."""
-        camera = Camera(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]))
-        pixels = np.linspace((300, 100), (340, 400), len(skeleton), dtype=np.float32)
-        confidence = np.ones((1, len(skeleton)), np.float32)
-        self._estimator.estimate(Keypoints2D(skeleton, pixels[None], confidence), camera)
-
     def _moment(self, stamp: Time) -> Moment:
         """When the image was taken. Raises FrameError for one that cannot be used."""
         try:
@@ -293,3 +263,20 @@ class Pipeline:
         self.front_end.close()
         if self._frames is not None:
             self._frames.close()
+
+
+def perception_config(parameters: NodeParameters) -> PerceptionConfig:
+    """What the node's parameters say of its parts."""
+    return PerceptionConfig(
+        EstimatorConfig(
+            parameters.min_keypoints, parameters.min_confidence, parameters.image_margin
+        ),
+        TrackerConfig(parameters.prediction_timeout, parameters.track_gate, parameters.track_speed),
+        PeopleConfig(
+            parameters.prediction_timeout,
+            SmoothingConfig(parameters.smoothing_lag, parameters.smoothing_offset),
+        ),
+        parameters.max_persons,
+        parameters.person_height,
+        parameters.person_height_deviation,
+    )
