@@ -73,7 +73,12 @@ class Source:
 _HEAD = "StatefulPartitionedCall/{}_0/conv2d_{}/BiasAdd:0"
 _HEADS = ("center", "box_scale", "box_offset", "kpt_heatmap", "kpt_regress", "kpt_offset")
 _HUMAN, _POSE = PACKAGES
-_BLAZEPOSE = {"Identity": "landmarks", "Identity_1": "presence", "Identity_4": "world"}
+_BLAZEPOSE = {  # without the mask of the person, which takes as long as all the rest
+    "Identity": "landmarks",
+    "Identity_1": "presence",
+    "Identity_3": "heatmaps",
+    "Identity_4": "world",
+}
 _HUB = "https://tfhub.dev/google"
 
 SOURCES = {

@@ -13,6 +13,9 @@ from erd_ros.runtime.detectors.regions import Region
 from erd_ros.skeleton import BLAZEPOSE33, COCO17, Skeleton
 
 _CROP_PX = 256
+_MARGIN = 1.25  # of a region around a person's circle, as MediaPipe's pose_landmarks_to_roi
+_HEAT_REACH = 3  # cells
+_HEAT_SEEN = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +55,14 @@ class BlazePose:
 
     def __init__(self, file: Path | None = None, threads: int = 1) -> None:
         file = file or WEIGHTS / "blazepose_landmark_full.onnx"
-        self._graph = Graph(file, ("landmarks", "presence", "world"), threads)
+        self._graph = Graph(file, ("landmarks", "presence", "heatmaps", "world"), threads)
 
     def __call__(self, image_rgb: NDArray[np.uint8], region: Region) -> Landmarks:
         """See ``LandmarkNetwork``."""
         crop = region.crop(image_rgb, _CROP_PX).astype(np.float32)[None] / 255
-        landmarks, presence, world = self._graph(crop)
+        landmarks, presence, heatmaps, world = self._graph(crop)
         rows = landmarks.reshape(39, 5)
-        places = region.from_crop(rows[:, :2] / _CROP_PX)
+        places = region.from_crop(refined(rows[:, :2] / _CROP_PX, heatmaps[0]))
         visible = _sigmoid(rows[:33, 3])
         return Landmarks(
             np.asarray(np.concatenate([places[:33], visible[:, None]], -1), np.float32),
@@ -87,14 +90,34 @@ class Thunder:
         return Landmarks(keypoints, presence, np.full((17, 3), np.nan, np.float32), None)
 
 
+def refined(places: FloatArray, heatmaps: FloatArray) -> FloatArray:
+    """Places (39, 2), 0..1 of the crop, moved to the mean of the heat around them.
+
+    heatmaps  (64, 64, 39), logits
+    As MediaPipe's RefineLandmarksFromHeatmapCalculator, with its settings for poses.
+    """
+    cells = np.array(heatmaps.shape[1::-1])
+    moved = places.copy()
+    middle = np.floor(places * cells).astype(int)
+    for joint, (column, row) in enumerate(middle):
+        if not (0 <= column < cells[0] and 0 <= row < cells[1]):
+            continue
+        left, top = max(column - _HEAT_REACH, 0), max(row - _HEAT_REACH, 0)
+        part = heatmaps[top : row + _HEAT_REACH + 1, left : column + _HEAT_REACH + 1, joint]
+        heat = _sigmoid(part)
+        if heat.max() >= _HEAT_SEEN:
+            columns = np.arange(left, left + heat.shape[1])
+            rows = np.arange(top, top + heat.shape[0])
+            mean = np.array([(heat * columns).sum(), (heat * rows[:, None]).sum()]) / heat.sum()
+            moved[joint] = mean / cells
+    return moved
+
+
 def circle_region(hips: FloatArray, top: FloatArray) -> Region:
     """Region around the circle whose centre lies between the hips and whose top is given."""
     across, down = (top - hips).astype(float)
     side = 2 * np.hypot(across, down) * _MARGIN
     return Region(float(hips[0]), float(hips[1]), float(side), float(np.arctan2(across, -down)))
-
-
-_MARGIN = 1.25  # of MediaPipe's pose_landmarks_to_roi
 
 
 def _turned(world: FloatArray, angle: float) -> FloatArray:
