@@ -1,5 +1,6 @@
 """Networks that look at one person in a square crop: BlazePose's and MoveNet Thunder's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from erd_ros.errors import InputError
 from erd_ros.pose import FloatArray
 from erd_ros.runtime.detectors.graphs import WEIGHTS, Graph
 from erd_ros.runtime.detectors.regions import Region
@@ -53,8 +55,7 @@ class BlazePose:
 
     skeleton = BLAZEPOSE33
 
-    def __init__(self, file: Path | None = None, threads: int = 1) -> None:
-        file = file or WEIGHTS / "blazepose_landmark_full.onnx"
+    def __init__(self, file: Path, threads: int = 1) -> None:
         self._graph = Graph(file, ("landmarks", "presence", "heatmaps", "world"), threads)
 
     def __call__(self, image_rgb: NDArray[np.uint8], region: Region) -> Landmarks:
@@ -77,8 +78,7 @@ class Thunder:
 
     skeleton = COCO17
 
-    def __init__(self, file: Path | None = None, threads: int = 1) -> None:
-        file = file or WEIGHTS / "movenet_thunder.onnx"
+    def __init__(self, file: Path, threads: int = 1) -> None:
         self._graph = Graph(file, ("keypoints",), threads)
 
     def __call__(self, image_rgb: NDArray[np.uint8], region: Region) -> Landmarks:
@@ -129,3 +129,17 @@ def _turned(world: FloatArray, angle: float) -> FloatArray:
 
 def _sigmoid(values: FloatArray) -> FloatArray:
     return np.asarray(1 / (1 + np.exp(-np.clip(values, -80, 80))), np.float32)
+
+
+def landmark_network(name: str) -> LandmarkNetwork:
+    """A landmark network by its name. Raises InputError that lists the choices."""
+    if name not in NETWORKS:
+        raise InputError(f"unknown landmark network '{name}'; choose one of {', '.join(NETWORKS)}")
+    return NETWORKS[name]()
+
+
+NETWORKS: dict[str, Callable[[], LandmarkNetwork]] = {
+    "blazepose_heavy": lambda: BlazePose(WEIGHTS / "blazepose_landmark_heavy.onnx"),
+    "blazepose_full": lambda: BlazePose(WEIGHTS / "blazepose_landmark_full.onnx"),
+    "thunder": lambda: Thunder(WEIGHTS / "movenet_thunder.onnx"),
+}
