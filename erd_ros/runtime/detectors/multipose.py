@@ -7,10 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from erd_ros.errors import InputError
+from erd_ros.errors import BackendError, InputError
+from erd_ros.pose import Keypoints2D
+from erd_ros.runtime.detectors import check_image
 from erd_ros.runtime.detectors.graphs import WEIGHTS, Graph
 from erd_ros.runtime.detectors.multipose_decode import Maps, People2D, decode
 from erd_ros.runtime.detectors.oks import merged
+from erd_ros.skeleton import COCO17
 
 _STRIDE = 32
 _HEADS = ("center", "box_scale", "box_offset", "kpt_heatmap", "kpt_regress", "kpt_offset")
@@ -99,3 +102,24 @@ def letterboxed(image_rgb: NDArray[np.uint8], size: int) -> Letterboxed:
     small = cv2.resize(image_rgb, (small_width, small_height), interpolation=cv2.INTER_AREA)
     padding = ((0, -small_height % _STRIDE), (0, -small_width % _STRIDE), (0, 0))
     return Letterboxed(np.pad(small, padding), (small_width / width, small_height / height))
+
+
+class MultiPoseDetector:
+    """The finder alone; see ``erd_ros.runtime.detectors.Detector``."""
+
+    skeleton = COCO17
+
+    def __init__(self, config: MultiPoseConfig | None = None) -> None:
+        self._finder: MultiPose | None = MultiPose(config)
+
+    def __call__(self, image_rgb: NDArray[np.uint8], stamp_s: float | None = None) -> Keypoints2D:
+        """Keypoints of everybody; nothing is kept between images, so the stamp is not needed."""
+        check_image(image_rgb)
+        if self._finder is None:
+            raise BackendError("the multipose detector is closed; make another")
+        keypoints = self._finder(image_rgb).keypoints
+        return Keypoints2D(self.skeleton, keypoints[..., :2], keypoints[..., 2])
+
+    def close(self) -> None:
+        """Free the network."""
+        self._finder = None
