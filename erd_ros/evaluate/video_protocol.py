@@ -20,6 +20,7 @@ from erd_ros.evaluate.video_views import LIMBS, Clip, read_clip, relative
 from erd_ros.pose import Keypoints2D
 from erd_ros.runtime import Backend, load
 from erd_ros.runtime.detectors import Detector, make_detector
+from erd_ros.runtime.detectors.landmarks import NETWORKS
 from erd_ros.runtime.detectors.multipose import MultiPoseDetector
 from erd_ros.runtime.detectors.people_detector import PeopleConfig, PeopleDetector
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
@@ -52,14 +53,13 @@ def _people(landmarks: str) -> Detector:
 DETECTORS: dict[str, Callable[[], Detector]] = {
     "mediapipe": partial(make_detector, "mediapipe"),
     "multipose": MultiPoseDetector,
-    "people, thunder": partial(_people, "thunder"),
-    "people, blazepose_full": partial(_people, "blazepose_full"),
-    "people, blazepose_heavy": partial(_people, "blazepose_heavy"),
+    **{name: partial(_people, name) for name in NETWORKS},
 }
+SHIPPED = ("mediapipe", "multipose", "blazepose_heavy")  # the others' weights have to be made
 
 
 def evaluate_video(
-    model: Path, folder: Path, truth: Path, detectors: Sequence[str] = tuple(DETECTORS)
+    model: Path, folder: Path, truth: Path, detectors: Sequence[str] = SHIPPED
 ) -> Figures:
     """Figures of each detector on one clip. Raises as ``read_clip`` does, and InputError."""
     if unknown := [name for name in detectors if name not in DETECTORS]:
@@ -125,7 +125,7 @@ def _row(backend: Backend, clip: Clip, watched: Watched, peer: Array) -> dict[st
         row[name] = {
             "mpjpe_mm": float(errors.mean()),
             "ratio": float(errors.mean() / peer.mean()),
-            "hips_m": float(np.nanmean(_hips_m(clip, poses))),
+            "hips_m": _of_finite(np.mean, _hips_m(clip, poses)),
             "estimated_percent": 100 * float(np.isfinite(poses[:, clip.good]).all((2, 3)).mean()),
         }
     return row
@@ -149,7 +149,8 @@ def _poses(
 def _errors_mm(clip: Clip, poses: Array) -> Array:
     """(V,) mean errors of the poses that there are."""
     away = np.linalg.norm(relative(poses) - relative(clip.truth), axis=-1).mean(-1)
-    return np.asarray(1000 * np.nanmean(away[:, clip.good], axis=1), np.float64)
+    means = [_of_finite(np.mean, view) for view in away[:, clip.good]]
+    return 1000 * np.array(means, np.float64)
 
 
 def _hips_m(clip: Clip, poses: Array) -> Array:
@@ -166,6 +167,12 @@ def _keypoint_figures(clip: Clip, watched: Watched) -> dict[str, Any]:
     crossed = np.linalg.norm(pixels[:, :, mirrored] - places, axis=-1)
     return {
         "found_percent": 100 * float(np.isfinite(as_is).any(-1).mean()),
-        "median_px": float(np.nanmedian(as_is)),
+        "median_px": _of_finite(np.median, as_is),
         "exchanged_frames": int((np.median(crossed, -1) < np.median(as_is, -1)).sum()),
     }
+
+
+def _of_finite(statistic: Callable[[Array], Any], values: Array) -> float:
+    """A statistic of the values that there are; NaN of none."""
+    there = values[np.isfinite(values)]
+    return float(statistic(there)) if there.size else float("nan")
