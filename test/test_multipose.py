@@ -13,6 +13,7 @@ from erd_ros.runtime.detectors.graphs import WEIGHTS, Graph
 from erd_ros.runtime.detectors.multipose import MultiPose, MultiPoseConfig, letterboxed
 from erd_ros.runtime.detectors.multipose_decode import Maps, People2D, decode
 from erd_ros.runtime.detectors.oks import merged, similarity
+from erd_ros.skeleton import COCO17
 
 ROOT = Path(__file__).parents[1]
 MEDIA = Path(os.environ.get("ERD_DATA", ROOT.parent / "shared")) / "media"
@@ -128,3 +129,12 @@ def test_another_graph_is_refused_with_what_was_expected(tmp_path):
         MultiPose(file=broken)
     with pytest.raises(ArtifactError, match="is not there"):
         MultiPose(file=tmp_path / "missing.onnx")
+
+
+def test_pixels_count_from_the_centre_of_the_first_pixel():
+    """Mirroring an image W wide takes column u to W - 1 - u; a cell here is 12 pixels."""
+    image = frame("one_person_indoor.mp4", 300)
+    finder = MultiPose(MultiPoseConfig(sizes=(256, 384)))
+    one = finder(image).keypoints[0]
+    other = finder(np.ascontiguousarray(image[:, ::-1])).keypoints[0, list(COCO17.flip)]
+    assert abs(np.median(one[:, 0] + other[:, 0] - (image.shape[1] - 1))) < 2
