@@ -73,9 +73,10 @@ def test_a_camera_whose_roll_is_known_by_tf_is_as_good_as_an_upright_one(
     assert (rolled < 1.1 * upright + 10).all(), (upright, rolled)
 
 
-def test_a_camera_that_hangs_upside_down_is_noticed_by_the_people(estimator, standing):
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_camera_that_is_rolled_is_noticed_by_the_people(estimator, standing, degrees):
     upright = errors_mm(estimator, standing, 0, up_known=False)
-    rolled = errors_mm(estimator, standing, 180, up_known=False)
+    rolled = errors_mm(estimator, standing, degrees, up_known=False)
     assert (rolled < 1.2 * upright + 15).all(), (upright, rolled)
 
 

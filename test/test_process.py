@@ -75,6 +75,19 @@ def test_a_frame_that_takes_long_does_not_keep_the_node(tmp_path):
     assert "a frame was not finished within 1 s" in said
 
 
+def test_what_ros_says_of_a_command_line_is_kept_whole(tmp_path):
+    """rcl ends its messages with places in its source, and those alone go."""
+    script = "from erd_ros.ros import node; node.main(['--ros-args', '--params-file', '/a, at /b'])"
+    said = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **ros_environment(next_domain(), tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ).stdout
+    assert "'--params-file /a, at /b'. Error: Error opening YAML file\n" in said
+
+
 def ended(directory, script, signal_number) -> tuple[int, float, str]:
     """Exit code of a script that is told to end, seconds until then, and what it said."""
     process = subprocess.Popen(

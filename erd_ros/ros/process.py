@@ -23,7 +23,8 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from erd_ros.errors import ErdError, InputError
-from erd_ros.ros.services import answer_every_request
+from erd_ros.files import check_log_folder
+from erd_ros.ros.services import answer_every_request, reason_of
 
 # At most so long does a node take notice of a signal.
 _POLL_S = 0.1
@@ -107,13 +108,11 @@ def _leave(code: int) -> None:
 
 
 def _initialise(args: Sequence[str] | None) -> None:
+    check_log_folder(os.environ)
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
-        # What follows are places in the source of rcl.
-        raise InputError(
-            f"ROS refuses the command line: {str(error).split(', at /')[0]}"
-        ) from error
+        raise InputError(f"ROS refuses the command line: {reason_of(error)}") from error
 
 
 def spin(node: Node, told: Event) -> None:

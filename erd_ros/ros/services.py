@@ -6,6 +6,7 @@ spins. rclpy keeps the callbacks themselves private, so that they cannot be over
 wrapped where the node's services are public.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,14 @@ from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.node import Node
 
 _Callback = Callable[[Any, Any], Any]
+
+# rcl ends its messages with the file and line that raised them.
+_PLACES_IN_RCL = re.compile(r", at \S+\.c(?:pp)?:\d+")
+
+
+def reason_of(error: Exception) -> str:
+    """What rcl reports, whole, without the places in its own source."""
+    return _PLACES_IN_RCL.sub("", str(error))
 
 
 def answer_every_request(node: Node) -> None:
@@ -27,8 +36,7 @@ def _answering(callback: _Callback, name: str, logger: Any) -> _Callback:
         try:
             return callback(request, response)
         except Exception as error:
-            # What follows are places in the source of rcl.
-            reason = str(error).split(", at ")[0]
+            reason = reason_of(error)
             logger.error(f"a request on {name} is refused: {reason}")
             return _refusal(request, response, reason)
 

@@ -14,12 +14,12 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from erd_ros.demo.processes import FASTDDS_VARIABLES, share_file
 from erd_ros.errors import ErdError
+from erd_ros.fastdds import FASTDDS_VARIABLES, share_file
 from erd_ros.msg import Person3DArray
 from erd_ros.ros.cameras import CameraInfos, seconds_from_stamp
+from erd_ros.ros.depth import DepthImages
 from erd_ros.ros.diagnostics import OVERWRITTEN
-from erd_ros.ros.knowledge import DepthImages
 from erd_ros.ros.mailbox import Mailbox
 from erd_ros.ros.parameters import IMAGE_INPUTS, NodeParameters
 from erd_ros.ros.pipeline import Inputs, Pipeline
