@@ -21,7 +21,6 @@ from erd_ros.pose import Keypoints2D
 from erd_ros.runtime import Backend, load
 from erd_ros.runtime.detectors import Detector, make_detector
 from erd_ros.runtime.detectors.landmarks import NETWORKS
-from erd_ros.runtime.detectors.multipose import MultiPoseDetector
 from erd_ros.runtime.detectors.people_detector import PeopleConfig, PeopleDetector
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
 from erd_ros.skeleton import Skeleton
@@ -52,7 +51,7 @@ def _people(landmarks: str) -> Detector:
 
 DETECTORS: dict[str, Callable[[], Detector]] = {
     "mediapipe": partial(make_detector, "mediapipe"),
-    "multipose": MultiPoseDetector,
+    "multipose": partial(make_detector, "multipose"),
     **{name: partial(_people, name) for name in NETWORKS},
 }
 SHIPPED = ("mediapipe", "multipose", "blazepose_heavy")  # the others' weights have to be made
@@ -85,7 +84,7 @@ def watch(make: Callable[[], Detector], clip: Clip) -> Watched:
         rows = []
         for index, image in enumerate(clip.images(view)):
             start = time.process_time()
-            found = _run(detector, image, index / clip.fps)
+            found = detector(image, index / clip.fps)
             spent_s += time.process_time() - start
             rows.append(_surest(found))
             images += 1
@@ -93,13 +92,6 @@ def watch(make: Callable[[], Detector], clip: Clip) -> Watched:
         detector.close()
         seen.append(rows)
     return Watched(skeleton, np.array(seen), 1000 * spent_s / images)
-
-
-def _run(detector: Detector, image: NDArray[np.uint8], stamp_s: float) -> Keypoints2D:
-    """One image; MediaPipe takes no stamp."""
-    if isinstance(detector, PeopleDetector):
-        return detector(image, stamp_s)
-    return detector(image)
 
 
 def _surest(found: Keypoints2D) -> Array:
