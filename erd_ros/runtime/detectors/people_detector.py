@@ -63,7 +63,7 @@ class _Person:
     seen: Landmarks
     before: FloatArray  # keypoints of the image before, sides as the network gave them
     exchanged: bool = False
-    turned: bool = False  # the sides are other ones than in the image before
+    turned: bool = False  # sides have changed since the finder looked
     misses: int = 0
 
     def keypoints(self, skeleton: Skeleton) -> FloatArray:
@@ -117,9 +117,9 @@ class PeopleDetector:
             person.before = person.seen.keypoints
             person.seen = network(image_rgb, person.region)
             person.region = self._next_region(person)
-            person.turned = jumped(person.seen.keypoints, person.before, self.skeleton)
             # Nobody turns round between two images; the finder has the last word.
-            person.exchanged ^= person.turned
+            if jumped(person.seen.keypoints, person.before, self.skeleton):
+                person.exchanged, person.turned = not person.exchanged, True
         self._people = [one for one in self._people if one.seen.presence >= self._least]
         return len(self._people) < count
 
@@ -151,6 +151,7 @@ class PeopleDetector:
         pairs = self._paired(found)
         for index, person in enumerate(self._people):
             person.misses = 0 if index in pairs else person.misses + 1
+            person.turned = False
             if index in pairs:
                 said = exchanged(person.seen.keypoints, self.skeleton, found[pairs[index]], COCO17)
                 person.exchanged = person.exchanged if said is None else said

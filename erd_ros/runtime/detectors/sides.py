@@ -14,10 +14,16 @@ _LIMBS = tuple(
 # Mean distance with sides exchanged over that without: below, they were exchanged, and above the
 # inverse they were not; in between a person stands sideways and nothing can be said.
 _CLEARLY = 0.75
+# Likewise from image to image: legs that cross in walking, seen from the side, are no exchange.
+_JUMP = 0.5
 
 
 def exchanged(
-    keypoints: FloatArray, skeleton: Skeleton, witness: FloatArray, of: Skeleton
+    keypoints: FloatArray,
+    skeleton: Skeleton,
+    witness: FloatArray,
+    of: Skeleton,
+    clearly: float = _CLEARLY,
 ) -> bool | None:
     """Whether sides of keypoints (J, 3) are exchanged, by those of a witness of the same image.
 
@@ -32,16 +38,16 @@ def exchanged(
         return None
     as_is = _distance(keypoints[ours], witness[theirs], weight)
     crossed = _distance(keypoints[mirrored], witness[theirs], weight_mirrored)
-    if crossed < _CLEARLY * as_is:
+    if crossed < clearly * as_is:
         return True
-    if as_is < _CLEARLY * crossed:
+    if as_is < clearly * crossed:
         return False
     return None
 
 
 def jumped(keypoints: FloatArray, before: FloatArray, skeleton: Skeleton) -> bool:
     """Whether keypoints are nearer to those of the image before with left and right exchanged."""
-    return exchanged(keypoints, skeleton, before, skeleton) is True
+    return exchanged(keypoints, skeleton, before, skeleton, _JUMP) is True
 
 
 def _distance(ours: FloatArray, theirs: FloatArray, weight: FloatArray) -> float:
