@@ -99,9 +99,11 @@ def test_similarity_is_one_for_the_same_and_falls_with_distance():
     assert row[3] < 1e-6
 
 
-def test_people_found_twice_are_merged_and_the_better_one_stays():
-    found = merged(people(person(0, 0.5), person(1, 0.9), person(300, 0.4)), 0.4)
-    assert found.scores.tolist() == pytest.approx([0.9, 0.4])
+def test_people_found_twice_are_one_in_the_middle_by_their_scores():
+    found = merged(people(person(0, 0.3), person(2, 0.9), person(300, 0.2)), 0.4)
+    assert found.scores.tolist() == pytest.approx([0.9, 0.2])
+    np.testing.assert_allclose(found.keypoints[0], person(1.5, 0.9), rtol=1e-6)
+    np.testing.assert_allclose(found.keypoints[1], person(300, 0.2), rtol=1e-6)
     assert len(merged(people(person(0)).chosen(np.s_[:0]), 0.4)) == 0
 
 

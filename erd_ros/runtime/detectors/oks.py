@@ -1,5 +1,7 @@
 """Object keypoint similarity (COCO): how alike two sets of keypoints of people are."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from erd_ros.pose import FloatArray
@@ -26,13 +28,28 @@ def similarity(keypoints: FloatArray, others: FloatArray) -> FloatArray:
 
 
 def merged(people: People2D, same: float) -> People2D:
-    """Each person once: who is like a better one, with an OKS of ``same`` or more, is left out."""
-    kept: list[int] = []
+    """Each person once, the best first: who is like a better one, by an OKS of ``same``, is that one.
+
+    A keypoint lies in the mean of its places, weighted by their scores; the largest score stays.
+    """
+    groups: list[list[int]] = []
     like = similarity(people.keypoints, people.keypoints)
     for index in np.argsort(-people.scores, kind="stable"):
-        if not any(like[index, better] >= same for better in kept):
-            kept.append(int(index))
-    return people.chosen(np.array(kept, np.int64))
+        alike = [group for group in groups if like[index, group[0]] >= same]
+        if alike:
+            alike[0].append(int(index))
+        else:
+            groups.append([int(index)])
+    best = people.chosen(np.array([group[0] for group in groups], np.int64))
+    joined = [_mean(people.keypoints[group]) for group in groups]
+    return replace(best, keypoints=np.array(joined, np.float32).reshape(best.keypoints.shape))
+
+
+def _mean(keypoints: FloatArray) -> FloatArray:
+    """(M, 17, 3) of one person to (17, 3)."""
+    weight = np.maximum(keypoints[..., 2:], np.finfo(np.float32).tiny)
+    places = (keypoints[..., :2] * weight).sum(0) / weight.sum(0)
+    return np.concatenate([places, keypoints[..., 2:].max(0)], -1)
 
 
 def _areas(keypoints: FloatArray) -> FloatArray:
