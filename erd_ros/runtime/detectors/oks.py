@@ -28,8 +28,9 @@ def similarity(keypoints: FloatArray, others: FloatArray) -> FloatArray:
 
 
 def merged(people: People2D, same: float) -> People2D:
-    """Each person once, the best first: who is like a better one, by an OKS of ``same``, is that one.
+    """Each person once, the best first.
 
+    Who is like a better one, with an OKS of ``same`` or more, is that one.
     A keypoint lies in the mean of its places, weighted by their scores; the largest score stays.
     """
     groups: list[list[int]] = []
