@@ -35,6 +35,13 @@ def test_a_person_who_leans_is_upright_in_the_crop():
     np.testing.assert_allclose(top, (140, 100), atol=1e-3)
 
 
+def test_a_circle_without_a_size_is_still_a_region():
+    place = np.array([100, 100], np.float32)
+    region = glided(circle_region(place, place), circle_region(place, place))
+    assert region.side >= 1
+    assert region.crop(np.zeros((50, 50, 3), np.uint8), 256).shape == (256, 256, 3)
+
+
 def test_refinement_moves_a_place_to_the_mean_of_its_heat():
     heatmaps = np.full((64, 64, 39), -20, np.float32)
     heatmaps[30, 21, 0] = 20  # cell of row 30 and column 21

@@ -16,6 +16,7 @@ from erd_ros.skeleton import BLAZEPOSE33, COCO17, Skeleton
 
 _CROP_PX = 256
 _MARGIN = 1.25  # of a region around a person's circle, as MediaPipe's pose_landmarks_to_roi
+_LEAST_PX = 4.0  # of a region's side: nobody is smaller
 _HEAT_REACH = 3  # cells
 _HEAT_SEEN = 0.5
 
@@ -116,7 +117,7 @@ def refined(places: FloatArray, heatmaps: FloatArray) -> FloatArray:
 def circle_region(hips: FloatArray, top: FloatArray) -> Region:
     """Region around the circle whose centre lies between the hips and whose top is given."""
     across, down = (top - hips).astype(float)
-    side = 2 * np.hypot(across, down) * _MARGIN
+    side = max(2 * np.hypot(across, down) * _MARGIN, _LEAST_PX)
     return Region(float(hips[0]), float(hips[1]), float(side), float(np.arctan2(across, -down)))
 
 
