@@ -125,7 +125,7 @@ class Adversity:
         self._image_info.publish(info)
         self._image.publish(message)
 
-    def _many_persons(self, stamp_s: float) -> None:
+    def crowd(self, stamp_s: float) -> None:
         self._publish(self._crowd, stamp_s)
 
     def _stamp_zero(self, stamp_s: float) -> None:
@@ -203,7 +203,7 @@ ADVERSITIES: dict[str, Callable[[Adversity, float], None]] = {
     "illegal lifecycle requests": Adversity._illegal_requests,
     "JPEG of 65000 x 16000": Adversity._large_jpeg,
     "PNG of 10000 x 10000": Adversity._large_png,
-    "10,000 persons": Adversity._many_persons,
+    "10,000 persons": Adversity.crowd,
     "stamps of 0": Adversity._stamp_zero,
     "equal stamps": Adversity._stamp_equal,
     "stamp far off": Adversity._stamp_outlier,

@@ -110,12 +110,12 @@ def skip_episode(shard: Shard, episode: int, wrong: str) -> None:
 
 
 def run_shard(shard: Shard) -> None:
-    """Go on with a shard until it has had its inputs."""
+    """Go on with a shard until it has had its inputs, or whoever started the process is gone."""
     progress = read_progress(shard)
     if progress.inputs >= shard.inputs:
         return
     target = make_target(shard.target)
-    saved_s = time.monotonic()
+    saved_s, parent = time.monotonic(), os.getppid()
     at = os.open(shard.at, os.O_WRONLY | os.O_CREAT)
     while progress.inputs < shard.inputs:
         episode = progress.episode * shard.jobs + shard.job
@@ -126,6 +126,8 @@ def run_shard(shard: Shard) -> None:
         if time.monotonic() - saved_s > _SAVED_EVERY_S:
             _write_progress(shard, progress)
             saved_s = time.monotonic()
+            if os.getppid() != parent:
+                raise SystemExit("whoever started this process is gone")
     _write_progress(shard, progress)
     os.close(at)
     shard.at.unlink()

@@ -35,6 +35,7 @@ from erd_ros.skeleton import H36M17
 _FIRST_STAMP_S = 1000.0
 _WARM_S = 300.0
 _STRIKE_S = 10
+_LARGEST_FIRST = 20
 
 
 def parse_arguments(argv=None) -> argparse.Namespace:
@@ -157,6 +158,8 @@ def measure(minutes: float, seed: int, calm: bool, path: Path | None) -> dict:
     nodes, watch, walkers = _start(calm), Watch(), Walkers(seed)
     adversity = None if calm else Adversity(watch.topics, seed)
     record = _Record(minutes, seed, path)
+    if adversity is not None:
+        _reach_most_memory(watch, adversity)
     begin_s, total_s, frame = time.perf_counter(), 60 * minutes, 0
     figures: dict = {}
     try:
@@ -182,6 +185,14 @@ def measure(minutes: float, seed: int, calm: bool, path: Path | None) -> dict:
         for node in nodes.values():
             node.stop()
     return figures
+
+
+def _reach_most_memory(watch: Watch, adversity: Adversity) -> None:
+    """The largest messages come first: what DDS and Python keep of them would pass for growth."""
+    watch.spin_until(time.perf_counter() + 10)
+    for number in range(_LARGEST_FIRST):
+        adversity.crowd(number / 2)
+        watch.spin_until(time.perf_counter() + 2)
 
 
 def _start(calm: bool) -> dict[str, NodeProcess]:
