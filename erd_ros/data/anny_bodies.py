@@ -86,11 +86,7 @@ def _drawn(
 
     kind: Any = {"dtype": model.dtype, "device": model.device}
     low, high = (torch.tensor(one, **kind) for one in (youngest, oldest))
-    distribution = SimpleShapeDistribution(
-        model,
-        torch.distributions.Uniform(low, high),
-        torch.distributions.Bernoulli(torch.tensor(0.5, **kind)),  # 0 is a man, 1 a woman
-    )
+    distribution = SimpleShapeDistribution(model, torch.distributions.Uniform(low, high))
     age, phenotypes = distribution.sample(count)
     return age, phenotypes
 

@@ -61,7 +61,9 @@ def read_survey(path: Path) -> Survey:
         raise InputError(f"survey {path} lacks the columns {', '.join(lacking)}")
     numbers = np.array([_numbers(path, line, row) for line, row in enumerate(rows, start=2)])
     sex = np.array([row["sex"] for row in rows])
-    return Survey(sex, numbers[:, 0], dict(zip(_MEASURES, numbers[:, 1:].T / 1000, strict=True)))
+    measures = dict(zip(_MEASURES, numbers[:, 1:].T / 1000, strict=True))
+    measures["interpupillarybreadth"] /= 10  # the one length in tenths of a millimetre
+    return Survey(sex, numbers[:, 0], measures)
 
 
 def _numbers(path: Path, line: int, row: dict[str, str]) -> list[float]:

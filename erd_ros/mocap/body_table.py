@@ -27,7 +27,8 @@ BONES = (
 # Points of the middle and of the left side. Neck and head top are joints: thorax and head_top.
 LANDMARKS = ("nose", "left_eye", "left_ear", "left_heel", "left_big_toe", "left_small_toe")
 SOURCES = ("ansur2", "anny")
-_CHAIN = (*SPINE[1:], *(f"left_{part}" for part in LEG[1:]))  # its lengths add up to the size
+# Which of them add up to the size, as ``erd_ros/cues.py`` has it.
+IN_SIZE = [BONES.index(name) for name in (*SPINE[1:], *(f"left_{part}" for part in LEG[1:]))]
 _TENTHS = 1e4  # lengths are stored as whole tenths of a millimetre
 _LONGEST = 1.0  # metres, of a bone
 _BODY = ("source", "split", "sex", "age", "height", "bones", "landmarks")
@@ -63,7 +64,7 @@ class BodyTable:
     @property
     def size(self) -> FloatArray:
         """(B,) metres from ankle to head top along the body, as ``erd_ros/cues.py`` has it."""
-        total: FloatArray = self.bones[:, [BONES.index(name) for name in _CHAIN]].sum(1)
+        total: FloatArray = self.bones[:, IN_SIZE].sum(1)
         return total
 
     def lengths(self) -> FloatArray:

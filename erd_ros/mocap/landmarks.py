@@ -15,9 +15,12 @@ from erd_ros.mocap.body_table import LANDMARKS
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17
 
-FACE = tuple(index for index, name in enumerate(LANDMARKS) if name.split("_")[-1] in
-             ("nose", "eye", "ear"))  # fmt: skip
-FOOT = tuple(index for index in range(len(LANDMARKS)) if index not in FACE)
+FACE = [
+    index
+    for index, name in enumerate(LANDMARKS)
+    if name.rpartition("_")[2] in ("nose", "eye", "ear")
+]
+FOOT = [index for index in range(len(LANDMARKS)) if index not in FACE]
 # Both sides: what has a side comes first as the left one, then as the right one.
 BOTH_SIDES = tuple(
     name.replace("left_", side)
