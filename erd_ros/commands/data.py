@@ -220,7 +220,7 @@ def _add_bodies(parser: argparse.ArgumentParser) -> None:
         "--modelled",
         metavar="N",
         type=int,
-        default=2048,
+        default=3072,
         help="bodies of the body model besides, half of them children (default: %(default)s)",
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of these bodies")
