@@ -36,7 +36,7 @@ def head_frames(joints: FloatArray) -> tuple[FloatArray, FloatArray]:
         joints[:, H36M17.index(name)]
         for name in ("neck_nose", "head_top", "left_shoulder", "right_shoulder")
     )
-    return neck, _axes(along_z=top - neck, near_y=left - right)
+    return neck, axes_from(along_z=top - neck, near_y=left - right)
 
 
 def foot_frames(joints: FloatArray, toes: FloatArray, side: str) -> tuple[FloatArray, FloatArray]:
@@ -47,8 +47,8 @@ def foot_frames(joints: FloatArray, toes: FloatArray, side: str) -> tuple[FloatA
     if side not in ("left", "right"):
         raise InputError(f"side is '{side}', expected left or right")
     knee, ankle = (joints[:, H36M17.index(f"{side}_{part}")] for part in ("knee", "ankle"))
-    x = _unit(toes - ankle)
-    y = _unit(np.cross(knee - ankle, x))
+    x = unit(toes - ankle)
+    y = unit(np.cross(knee - ankle, x))
     return ankle, np.stack([x, y, np.cross(x, y)], -1)
 
 
@@ -82,13 +82,14 @@ def landmark_points(joints: FloatArray, toes: FloatArray, landmarks: FloatArray)
     return np.concatenate(points, 1)
 
 
-def _axes(along_z: FloatArray, near_y: FloatArray) -> FloatArray:
-    z = _unit(along_z)
-    x = _unit(np.cross(near_y, z))
+def axes_from(along_z: FloatArray, near_y: FloatArray) -> FloatArray:
+    """Axes (F, 3, 3), in columns: z as given, y as near as can be to what is given, (F, 3) each."""
+    z = unit(along_z)
+    x = unit(np.cross(near_y, z))
     return np.stack([x, np.cross(z, x), z], -1)
 
 
-def _unit(vectors: FloatArray) -> FloatArray:
+def unit(vectors: FloatArray) -> FloatArray:
     """Vectors of length 1; NaN where there is no direction."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     units: FloatArray = vectors / np.where(lengths > _NO_DIRECTION, lengths, np.nan)
