@@ -24,6 +24,9 @@ _CENTRES = {
     "hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot",
     "shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist",
 }  # fmt: skip
+# The rig's hips lie wider and higher than hips of people do: of the way from one to the other, and
+# of the trunk; so that grown-ups' hips are as wide and as high as ``mocap/ansur.py`` has them.
+_HIPS_NEARER, _HIPS_LOWER = 0.735, 0.0275
 _AT_ONCE = 64
 YOUNGEST, GROWN_UP, OLDEST = 3.0, 18.0, 90.0
 
@@ -70,13 +73,18 @@ def modelled_bodies(count: int, seed: int) -> Modelled:
     anny = load_anny()
     model = anny.Anny()
     torch.manual_seed(seed)
+    return _rest(anny, model, *drawn_phenotypes(model, count))
+
+
+def drawn_phenotypes(model: Any, count: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Ages (count,) and what the model takes, of PyTorch's own generator; half are children."""
     children = count // 2
     parts = [(children, YOUNGEST, GROWN_UP), (count - children, GROWN_UP, OLDEST)]
     drawn = [_drawn(model, *part) for part in parts]
     age = torch.cat([one[0] for one in drawn])
     phenotypes = {name: torch.cat([one[1][name] for one in drawn]) for name in drawn[0][1]}
     order = torch.randperm(count)
-    return _rest(anny, model, age[order], {name: one[order] for name, one in phenotypes.items()})
+    return age[order], {name: one[order] for name, one in phenotypes.items()}
 
 
 def _drawn(
@@ -99,13 +107,14 @@ def _rest(anny: Any, model: Any, age: torch.Tensor, phenotypes: Mapping[str, Any
         with torch.no_grad():
             body = model(phenotype_kwargs=part)
             keypoints = find({"vertices": body["rest_vertices"]})
-        vertices = _ours(body["rest_vertices"])
+        vertices = ours(body["rest_vertices"])
         heights.append(np.ptp(vertices[..., 2], axis=1))
-        found = dict(zip(find.labels, _ours(keypoints).swapaxes(0, 1), strict=True))
+        found = dict(zip(find.labels, ours(keypoints).swapaxes(0, 1), strict=True))
         heads = dict(
-            zip(model.bone_labels, _ours(body["rest_bone_heads"]).swapaxes(0, 1), strict=True)
+            zip(model.bone_labels, ours(body["rest_bone_heads"]).swapaxes(0, 1), strict=True)
         )
-        joints.append(_joints(heads, found, vertices))
+        highest = vertices[np.arange(len(vertices)), vertices[..., 2].argmax(1)]
+        joints.append(rig_joints(heads, found, highest))
         landmarks.append(np.stack([found[name] for name in LANDMARKS], 1))
     women = phenotypes["gender"].numpy() > 0.5
     return Modelled(
@@ -117,25 +126,28 @@ def _rest(anny: Any, model: Any, age: torch.Tensor, phenotypes: Mapping[str, Any
     )
 
 
-def _ours(points: torch.Tensor) -> FloatArray:
-    ours: FloatArray = points.numpy().astype(np.float32) @ _TO_OURS.T
-    return ours
+def ours(points: torch.Tensor) -> FloatArray:
+    """Points (..., 3) of Anny in our axes."""
+    turned: FloatArray = points.numpy().astype(np.float32) @ _TO_OURS.T
+    return turned
 
 
-def _joints(
-    heads: Mapping[str, FloatArray], found: Mapping[str, FloatArray], vertices: FloatArray
+def rig_joints(
+    heads: Mapping[str, FloatArray], found: Mapping[str, FloatArray], top: FloatArray
 ) -> FloatArray:
-    """(B, 17, 3) from the rig's joints, the keypoints and the surface."""
+    """(B, 17, 3) from where the rig's bones begin, the ears, and the top (B, 3) of the head."""
     points = {
         f"{side}_{part}": heads[f"{bone}.{side[0].upper()}"]
         for side in ("left", "right")
         for part, bone in _CENTRES.items()
     }
-    points["pelvis"] = (points["left_hip"] + points["right_hip"]) / 2
     points["thorax"] = (points["left_shoulder"] + points["right_shoulder"]) / 2
+    middle = (points["left_hip"] + points["right_hip"]) / 2
+    points["pelvis"] = middle + _HIPS_LOWER * (middle - points["thorax"])
+    for side in ("left_hip", "right_hip"):
+        points[side] = points["pelvis"] + _HIPS_NEARER * (points[side] - middle)
     points["spine"] = (points["pelvis"] + points["thorax"]) / 2
     ears = (found["left_ear"] + found["right_ear"]) / 2
     points["neck_nose"] = (points["thorax"] + ears) / 2
-    highest = vertices[..., 2].argmax(1)
-    points["head_top"] = vertices[np.arange(len(vertices)), highest]
+    points["head_top"] = top
     return np.stack([points[name] for name in H36M17.joint_names], 1)
