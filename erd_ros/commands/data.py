@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from erd_ros.commands.people import PEOPLE_STEPS
 from erd_ros.commands.train import add_data
 
 
@@ -213,37 +214,7 @@ def _measure_errors(arguments: argparse.Namespace) -> None:
     print(f"wrote {arguments.out}: errors of {len(errors)} images in {len(clips)} clips")
 
 
-def _add_bodies(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("survey", metavar="ANSUR2.csv", type=Path, help="measures of real adults")
-    parser.add_argument("--out", metavar="FILE.npz", type=Path, required=True)
-    parser.add_argument(
-        "--modelled",
-        metavar="N",
-        type=int,
-        default=3072,
-        help="bodies of the body model besides, half of them children (default: %(default)s)",
-    )
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of these bodies")
-
-
-def _bodies(arguments: argparse.Namespace) -> None:
-    from erd_ros.data.anny_bodies import modelled_bodies
-    from erd_ros.data.body_making import made_table
-    from erd_ros.mocap.ansur import read_survey
-    from erd_ros.mocap.body_table import write_bodies
-
-    survey = read_survey(arguments.survey)
-    modelled = modelled_bodies(arguments.modelled, arguments.seed)
-    table = made_table(survey, modelled, arguments.seed)
-    write_bodies(arguments.out, table)
-    print(
-        f"wrote {arguments.out}: {len(survey.age)} real and {len(modelled.age)} modelled bodies, "
-        f"{table.height.min():.2f} to {table.height.max():.2f} m tall"
-    )
-
-
 _STEPS = {
-    "bodies": (_add_bodies, _bodies, "make a table of bodies of all ages, for training"),
     "prepare": (_add_prepare, _prepare, "read a data set and write it as one .npz file"),
     "fit-errors": (_add_fit_errors, _fit_errors, "fit a model to a 2D detector's errors"),
     "measure-errors": (
@@ -256,4 +227,5 @@ _STEPS = {
         _simulate_errors,
         "write the errors of the simulated 2D detector",
     ),
+    **PEOPLE_STEPS,
 }

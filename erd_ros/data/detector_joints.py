@@ -27,6 +27,8 @@ PARTS = {
 }  # fmt: skip
 _TRUE_NAME = {"foot_index": "big_toe"}
 _BEFORE = {"elbow": "shoulder", "wrist": "elbow", "hip": "shoulder", "knee": "hip", "ankle": "knee"}
+# A person without all of these was not found.
+_BODY = ("shoulder", "hip", "knee", "ankle")
 SCORES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 # Of the size on the image: a person who is not where the keypoints are, and how much nearer the
 # keypoints have to come when left and right are exchanged.
@@ -112,7 +114,8 @@ def measured_joints(truth: Truth, keypoints: Array, layout: Skeleton) -> Detecto
             f"keypoints have shape {keypoints.shape}, expected {(len(truth), len(layout), 3)} of "
             f"layout '{layout.name}'"
         )
-    found = np.isfinite(keypoints).all((1, 2))
+    body = [layout.index(f"{side}_{part}") for side in SIDES for part in _BODY]
+    found = np.isfinite(keypoints[:, body]).all((1, 2))
     lost, exchanged = _lost_and_exchanged(truth, keypoints, layout)
     good = found & ~lost & ~exchanged
     if good.sum() < _FEWEST:
@@ -183,7 +186,6 @@ def _pixels_of_size(truth: Truth) -> Array:
 def _lost_and_exchanged(
     truth: Truth, keypoints: Array, layout: Skeleton
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    parts = ("shoulder", "hip", "knee", "ankle")
     distances = []
     for named in (SIDES, SIDES[::-1]):
         apart = [
@@ -191,7 +193,7 @@ def _lost_and_exchanged(
                 keypoints[:, layout.index(f"{side}_{part}"), :2]
                 - _pixels(truth, _true_points(truth, f"{other}_{part}"))
             ).sum(-1)
-            for part in parts
+            for part in _BODY
             for side, other in zip(SIDES, named, strict=True)
         ]
         distances.append(np.mean(apart, 0) / _pixels_of_size(truth))
@@ -217,7 +219,7 @@ def _seen(
     scale = truth.intrinsics[:, 0, 0] * sizes(truth.joints) / points[:, 2]
     inside = ((exact >= 0) & (exact <= np.array(truth.image_size) - 1)).all(-1)
     errors = (found[:, :2] - exact) / scale[:, None]
-    used = good & inside & np.isfinite(design).all((1, 2))
+    used = good & inside & np.isfinite(design).all((1, 2)) & np.isfinite(errors).all(1)
     return _Seen(design, errors, found[:, 2], used)
 
 

@@ -1,5 +1,6 @@
 """A folder of drawn people: ``00000.jpg`` and so on, and ``truth.npz``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from erd_ros.data.scenes import SIDE, Scenes, read_poses
 from erd_ros.errors import InputError
 from erd_ros.mocap.landmarks import BOTH_SIDES
 from erd_ros.mocap.npz_arrays import read_npz_arrays
-from erd_ros.skeleton import H36M17
+from erd_ros.pose import Keypoints2D
+from erd_ros.skeleton import H36M17, Skeleton
 
 _TRUTH = "truth.npz"
 _QUALITY = 92  # of JPEG
@@ -67,6 +69,34 @@ def read_truth(folder: Path) -> Truth:
             raise InputError(f"truth {path} lacks {name} of shape {('N', *shape)}")
     numbers = {name: arrays[name].astype(np.float64) for name in _NUMBERS}
     return Truth(**numbers, image_size=(SIDE, SIDE))
+
+
+def image_count(folder: Path) -> int:
+    """How many images a folder of ``render`` has. Raises InputError for another folder."""
+    return len(read_truth(folder))
+
+
+def write_keypoints(path: Path, found: Sequence[Keypoints2D], layout: Skeleton) -> None:
+    """Write the best person of each image as (N, J, 3): pixels and score, NaN for nobody."""
+    keypoints = np.full((len(found), len(layout), 3), np.nan, np.float32)
+    for row, people in zip(keypoints, found, strict=True):
+        if len(people.confidence):
+            best = int(people.confidence.sum(1).argmax())
+            row[:, :2], row[:, 2] = people.pixels[best], people.confidence[best]
+    try:
+        np.savez_compressed(path, keypoints=keypoints)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_keypoints(path: Path) -> NDArray[np.float64]:
+    """(N, J, 3) of a file of ``write_keypoints``. Raises InputError for another."""
+    if not path.is_file():
+        raise InputError(f"file of keypoints {path} does not exist")
+    keypoints = read_npz_arrays(path, "file of keypoints", ("keypoints",)).get("keypoints")
+    if keypoints is None or keypoints.dtype.kind != "f" or keypoints.shape[2:] != (3,):
+        raise InputError(f"file of keypoints {path} lacks keypoints, numbers of shape (N, J, 3)")
+    return keypoints.astype(np.float64)
 
 
 def read_image(folder: Path, number: int) -> NDArray[np.uint8]:
