@@ -1,6 +1,7 @@
 """The YAML file that holds where a detector puts its joints: config/detectors/."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,23 @@ def _numbers(values: NDArray[np.float64], digits: int) -> list[float]:
 def _number(value: float, unit: float, digits: int) -> float | None:
     """None, which YAML calls null, where there is no number."""
     return None if math.isnan(value) else round(float(value) * unit, digits)
+
+
+def read_offsets(path: Path, parts: Sequence[str]) -> dict[str, tuple[float, float, float]]:
+    """Mean offsets of these joints, in sizes of the person. Raises InputError for another file."""
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        size_mm = 1000 * float(table["size_m"])
+        offsets = {part: tuple(map(float, table["joints"][part]["offset_mm"])) for part in parts}
+    except OSError as error:
+        raise InputError(f"table of a detector {path} cannot be read: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"table of a detector {path} lacks or contradicts {error}") from error
+    if size_mm <= 0 or not all(
+        len(one) == 3 and max(map(abs, one)) < size_mm for one in offsets.values()
+    ):
+        raise InputError(
+            f"table of a detector {path}: size_m is {table['size_m']}, or an offset_mm is not "
+            "three numbers below it"
+        )
+    return {part: (x / size_mm, y / size_mm, z / size_mm) for part, (x, y, z) in offsets.items()}
