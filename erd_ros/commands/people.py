@@ -98,16 +98,16 @@ def _measure_joints(arguments: argparse.Namespace) -> None:
 def _add_detect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("renders", metavar="FOLDER", type=Path, help="of `erd data render`")
     parser.add_argument("--out", metavar="FILE.npz", type=Path, required=True)
-    parser.add_argument("--detector", metavar="NAME", default="mediapipe")
 
 
 def _detect(arguments: argparse.Namespace) -> None:
+    """MediaPipe, which smooths nothing and follows nobody: the images have no order in time."""
     import numpy as np
 
     from erd_ros.data.renders import image_count, read_image, write_keypoints
-    from erd_ros.runtime.detectors import make_detector
+    from erd_ros.runtime.detectors.mediapipe_detector import MediapipeConfig, MediapipeDetector
 
-    detector = make_detector(arguments.detector)
+    detector = MediapipeDetector(MediapipeConfig(smooth_landmarks=False))
     found = []
     try:
         for number in range(image_count(arguments.renders)):
@@ -125,7 +125,7 @@ def _detect(arguments: argparse.Namespace) -> None:
 PEOPLE_STEPS = {
     "bodies": (_add_bodies, _bodies, "make a table of bodies of all ages, for training"),
     "render": (_add_render, _render, "draw people of all ages, with the truth of their joints"),
-    "detect": (_add_detect, _detect, "write what a detector finds in such drawings"),
+    "detect": (_add_detect, _detect, "write what MediaPipe finds in such drawings"),
     "measure-joints": (
         _add_measure_joints,
         _measure_joints,
