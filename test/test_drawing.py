@@ -47,10 +47,14 @@ def test_a_body_takes_the_directions_of_a_pose_and_keeps_its_bones(figures):
     raised[13] = raised[12] + np.array([-0.05, 0.1, 0.2])
     for rest in figures.bodies:
         body = figures.posed(rest, raised, toes_of(raised))
-        for first, second in ((11, 12), (12, 13), (4, 5), (5, 6), (9, 10)):
+        for bone, first, second in (
+            ("upperarm01.L", 11, 12), ("lowerarm01.L", 12, 13),
+            ("upperleg01.L", 4, 5), ("lowerleg01.L", 5, 6),
+        ):  # fmt: skip
             own = body.joints[second] - body.joints[first]
             wanted = raised[second] - raised[first]
             length = np.linalg.norm(rest.joints[second] - rest.joints[first])
+            length *= rest.lengths[figures.bone_names.index(bone)]
             assert np.linalg.norm(own) == pytest.approx(length, rel=0.05)
             cosine = own @ wanted / np.linalg.norm(own) / np.linalg.norm(wanted)
             assert cosine > np.cos(np.radians(8))

@@ -1,7 +1,7 @@
 """Bodies of the body model Anny in poses of motion capture: surface, joints and landmarks.
 
-The body keeps its own bones; each part is turned as the same part of the pose is. Only drawing
-needs this, and the truth of what is drawn.
+The body has its own bones, trunk and limbs as long as people's; each part is turned as the same
+part of the pose is. Only drawing needs this, and the truth of what is drawn.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,11 @@ from erd_ros.mocap.landmarks import BOTH_SIDES, unit
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17
 
+# Parts that have no axes of their own take these.
+_AXES_OF = {
+    **dict.fromkeys(("spine05", "spine04", "spine03", "spine02", "neck"), "chest"),
+    "left_clavicle": "chest", "right_clavicle": "chest",
+}  # fmt: skip
 # How far each vertebra follows the chest rather than the pelvis, and the neck the head.
 _SPINE = {"spine05": 0.1, "spine04": 0.35, "spine03": 0.6, "spine02": 0.85}
 _NECK = 0.5
@@ -30,6 +35,10 @@ _PART_OF_BONE = {
     "shoulder": "{}_clavicle", "upperleg": "{}_thigh", "lowerleg": "{}_shank",
     "foot": "{}_foot", "toe": "{}_foot", "neck": "neck", "head": "head", "eye": "head",
 }  # fmt: skip
+# The model's own limbs are not as long as people's are: grown-ups' mean lengths in the survey
+# (``mocap/ansur.py``) by the model's, and the deviation of one person's from it.
+_LIMB_LENGTHS = {"upperleg": 1.07, "lowerleg": 0.935, "upperarm": 1.07, "lowerarm": 1.11}
+_TRUNK_LENGTH, _LENGTH_STD = 1.02, 0.04
 _CLAVICLE_MOST, _CLAVICLE_FOLLOWS = 0.5, 0.7  # radians; of the way to where the shoulder is
 
 
@@ -41,6 +50,7 @@ class Rest:
     heads      (bones, 3) where bones of the rig begin
     joints     (17, 3)
     landmarks  (11, 3) in the order of ``BOTH_SIDES``
+    lengths    (bones,) how much longer than the model's each bone is drawn
     age        years
     """
 
@@ -48,6 +58,7 @@ class Rest:
     heads: FloatArray
     joints: FloatArray
     landmarks: FloatArray
+    lengths: FloatArray
     age: float
 
 
@@ -61,7 +72,10 @@ class Posed:
 
 
 class Figures:
-    """Bodies to be drawn, half of them children. Raises InputError where Anny is not installed."""
+    """Bodies to be drawn, half of them children, each with limbs of its own.
+
+    Raises InputError where Anny is not installed.
+    """
 
     def __init__(self, bodies: int, seed: int) -> None:
         anny = load_anny()
@@ -77,8 +91,13 @@ class Figures:
         self.part_of_bone = [_part(label) for label in self._model.bone_labels]
         main = self._weights.argmax(1)
         self.bone_of_vertex = self._bones[np.arange(len(main)), main]
+        generator = np.random.default_rng(seed)
         self.bodies = [
-            self._rest(float(one), {name: values[[index]] for name, values in phenotypes.items()})
+            self._rest(
+                float(one),
+                {name: values[[index]] for name, values in phenotypes.items()},
+                _lengths(self.bone_names, generator),
+            )
             for index, one in enumerate(age)
         ]
 
@@ -87,14 +106,15 @@ class Figures:
         """Names of the rig's bones."""
         return list(self._model.bone_labels)
 
-    def _rest(self, age: float, phenotypes: dict[str, Any]) -> Rest:
+    def _rest(self, age: float, phenotypes: dict[str, Any], lengths: FloatArray) -> Rest:
         with torch.no_grad():
             body = self._model(phenotype_kwargs=phenotypes)
         vertices = ours(body["rest_vertices"])[0]
         heads = ours(body["rest_bone_heads"])[0]
         landmarks = self._landmarks @ vertices
         highest = vertices[vertices[:, 2].argmax()]
-        return Rest(vertices, heads, self._joints(heads, landmarks, highest), landmarks, age)
+        joints = self._joints(heads, landmarks, highest)
+        return Rest(vertices, heads, joints, landmarks, lengths, age)
 
     def _joints(self, heads: FloatArray, landmarks: FloatArray, top: FloatArray) -> FloatArray:
         named = {name: point[None] for name, point in zip(self.bone_names, heads, strict=True)}
@@ -137,8 +157,30 @@ class Figures:
         turns["neck"] = _between(turns["chest"], turns["head"], _NECK)
         for side in SIDES:
             turns[f"{side}_clavicle"] = _clavicle(rest.joints, joints, turns["chest"], side)
-        of_bones: FloatArray = np.stack([turns[part] for part in self.part_of_bone])
-        return of_bones.astype(np.float32)
+        of_bones = [
+            turns[part] @ _stretched(before[_AXES_OF.get(part, part)][0][:, 2], length)
+            for part, length in zip(self.part_of_bone, rest.lengths, strict=True)
+        ]
+        stacked: FloatArray = np.stack(of_bones)
+        return stacked.astype(np.float32)
+
+
+def _lengths(bone_names: list[str], generator: np.random.Generator) -> FloatArray:
+    """(bones,) factors, left as right; hands, feet, head and neck stay as they are."""
+    drawn = {name: factor * np.exp(_LENGTH_STD * generator.standard_normal()) for name, factor in
+             (*_LIMB_LENGTHS.items(), ("spine", _TRUNK_LENGTH))}  # fmt: skip
+    lengths = np.ones(len(bone_names), np.float32)
+    for bone, name in enumerate(bone_names):
+        for begins, factor in drawn.items():
+            if name.startswith(begins):
+                lengths[bone] = factor
+    return lengths
+
+
+def _stretched(along: FloatArray, factor: float) -> FloatArray:
+    """(3, 3) that makes things longer along a unit vector."""
+    stretch: FloatArray = np.eye(3) + (factor - 1) * np.outer(along, along)
+    return stretch
 
 
 def _part(label: str) -> str:
