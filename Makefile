@@ -1,5 +1,7 @@
 # make demo      see people's skeletons in metres; ARGS="--video FILE" passes arguments on
 # make test      format, lint, types, layers, unit tests, and the node over real DDS
+# make gpu       measure a machine with a graphics processor, benchmark/gpu.py; says what it lacks
+# make fuzz      a million inputs of nonsense, benchmark/fuzz.py
 # make install   what `make demo` needs, into .venv; install-test: what `make test` needs
 # make messages  erd_ros.msg and .srv anew after a change in msg/ or srv/
 # make format    let ruff format and mend what it can
@@ -21,7 +23,7 @@ INTERFACES := tf2_msgs hri_msgs
 export AMENT_PREFIX_PATH := $(VENV)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test check install install-test messages format clean distclean
+.PHONY: demo test check gpu fuzz install install-test messages format clean distclean
 
 demo: install
 	$(BIN)/erd demo $(ARGS)
@@ -31,6 +33,12 @@ test check: install-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: install-test
+	$(BIN)/python -m benchmark.fuzz $(ARGS)
+
+gpu: install-test
+	$(BIN)/python -m benchmark.gpu $(ARGS)
 
 install: $(STAMPS)/demo
 install-test: $(STAMPS)/test $(INTERFACES:%=$(STAMPS)/%)

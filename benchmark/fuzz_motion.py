@@ -131,6 +131,7 @@ def _bvh() -> str:
         names |= {f"{side}UpLeg": f"{side}Leg", f"{side}Leg": f"{side}Foot"}
         names |= {f"{side}Arm": f"{side}ForeArm", f"{side}ForeArm": f"{side}Hand"}
     offsets = {"Spine": "0 25 0", "Neck": "0 25 0", "Head": "0 10 0"}
+    offsets |= {"LeftUpLeg": "9 0 0", "RightUpLeg": "-9 0 0"}
 
     def joint(name: str, kind: str) -> list[str]:
         moves = "6 Xposition Yposition Zposition" if kind == "ROOT" else "3"

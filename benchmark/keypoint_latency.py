@@ -30,6 +30,7 @@ def parse_arguments(argv=None) -> argparse.Namespace:
     parser.add_argument("--duration", type=float, default=20.0, help="seconds measured, each")
     parser.add_argument("--warm-up", type=float, default=2.0, help="seconds before, not measured")
     parser.add_argument("--model", default="", help="model file; empty = the one that ships")
+    parser.add_argument("--device", default="cpu", help="where the model runs: cpu, cuda")
     parser.add_argument("--domain", type=int, default=83, help="ROS_DOMAIN_ID to use")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args(argv)
@@ -126,7 +127,9 @@ def frames_of(people: int) -> tuple[list[Person2DArray], CameraInfo]:
 
 def measure(arguments: argparse.Namespace) -> dict:
     node, sender = (
-        NodeProcess("input:=keypoints", f"model:='{arguments.model}'"),
+        NodeProcess(
+            "input:=keypoints", f"model:='{arguments.model}'", f"device:={arguments.device}"
+        ),
         Sender(arguments.rate),
     )
     try:

@@ -16,7 +16,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
-from erd_ros.demo.processes import fastdds_environment
+from erd_ros.fastdds import fastdds_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAME_ID = "camera_optical_frame"
@@ -36,10 +36,11 @@ def join(domain: int) -> None:
 class NodeProcess:
     """erd_node, or another node of the package, in a process of its own."""
 
-    def __init__(self, *parameters: str, module: str = "node") -> None:
+    def __init__(self, *parameters: str, module: str = "node", namespace: str = "/") -> None:
         """Start it with parameters ``name:=value``."""
         self.started_s = time.perf_counter()
         options = [word for parameter in parameters for word in ("-p", parameter)]
+        options += ["-r", f"__ns:={namespace}"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"erd_ros.ros.{module}", "--ros-args", *options], cwd=ROOT
         )
@@ -51,9 +52,15 @@ class NodeProcess:
         return (int(words[11]) + int(words[12])) / TICKS_PER_S
 
     def resident_mb(self) -> float:
+        return self._memory_mb("VmRSS")
+
+    def swapped_mb(self) -> float:
+        return self._memory_mb("VmSwap")
+
+    def _memory_mb(self, which: str) -> float:
         self._must_run()
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        return int(status.split(f"{which}:")[1].split()[0]) / 1024
 
     def _must_run(self) -> None:
         if (code := self._process.poll()) is not None:

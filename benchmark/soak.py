@@ -3,21 +3,25 @@
 Five synthetic people walk to and fro before the camera, each at a depth of its own and faster than
 the next, so that they cross all the time; keypoints are lost at random, and whoever is behind
 somebody is not detected. Now and then the camera stops for three seconds, and once per run the
-stamps jump an hour ahead and once back. It is told how often an id stood for another person than
-before, and how the node's memory grew.
+stamps jump an hour ahead and once back. Every ten seconds something goes wrong besides
+(``adversity.py``). It is told how often an id stood for another person than before, what was
+answered, and how the memory of the nodes grew; the JSON is written anew after each minute.
 
     python benchmark/soak.py --minutes 60 --json benchmark/soak.json
 
-With --offline the same people go straight into the tracker, as fast as it can.
+With --calm nothing goes wrong besides. With --offline the same people go straight into the tracker,
+as fast as it can.
 """
 
 import argparse
+import importlib.util
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import rclpy
+from adversity import GROUND_FRAME, IMAGE_NAMESPACE, Adversity
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray, Person3D, Person3DArray
 from node_process import FRAME_ID, NodeProcess, Topics, join, set_stamp
 from sensor_msgs.msg import CameraInfo
@@ -29,13 +33,16 @@ from erd_ros.runtime.tracker import Tracker
 from erd_ros.skeleton import H36M17
 
 _FIRST_STAMP_S = 1000.0
-_SETTLE_S = 30.0
+_WARM_S = 300.0
+_STRIKE_S = 10
+_LARGEST_FIRST = 20
 
 
 def parse_arguments(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0, help="of noise and random loss")
+    parser.add_argument("--calm", action="store_true", help="without what goes wrong besides")
     parser.add_argument("--offline", action="store_true", help="the tracker alone, without ROS")
     parser.add_argument("--domain", type=int, default=84, help="ROS_DOMAIN_ID to use")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
@@ -46,10 +53,10 @@ class Watch:
     """Sends what is seen, and watches whether an id ever stands for another person."""
 
     def __init__(self) -> None:
-        self._topics = Topics("soak", self._receive, depth=50)
+        self.topics = Topics("soak", self._receive, depth=50)
         self._asked: dict[tuple[int, int], list[int]] = {}
         self.owners = Owners()
-        self.answers = self.stale = 0
+        self.sent = self.answers = self.stale = 0
         self.latencies_s: list[float] = []
 
     def _receive(self, message: Person3DArray) -> None:
@@ -81,38 +88,123 @@ class Watch:
         self._asked = dict(list(self._asked.items())[:100])
         info = CameraInfo(width=SIZE[0], height=SIZE[1], k=INTRINSICS.ravel().tolist())
         info.header = message.header
-        self._topics.info.publish(info)
-        self._topics.keypoints.publish(message)
+        self.topics.info.publish(info)
+        self.topics.keypoints.publish(message)
+        self.sent += 1
 
     def spin_until(self, end_s: float) -> None:
-        self._topics.spin_until(end_s)
+        self.topics.spin_until(end_s)
 
 
-def measure(minutes: float, seed: int) -> dict:
-    """The figures of the node in a process of its own."""
-    node, watch, walkers = NodeProcess("input:=keypoints"), Watch(), Walkers(seed)
+class _Record:
+    """The figures minute by minute; written each time, so that a kill leaves what there was.
+
+    Memory grows from ``_WARM_S`` on, or a sixth of a shorter soak: mean of a minute to mean of one.
+    """
+
+    def __init__(self, minutes: float, seed: int, path: Path | None) -> None:
+        self._minutes, self._seed, self._path = minutes, seed, path
+        self._warm_s = min(_WARM_S, 10 * minutes)
+        self._minute_mb: dict[str, list[float]] = {}
+        self.by_minute: list[dict] = []
+
+    def note(self, nodes: dict[str, NodeProcess]) -> None:
+        """Their memory now."""
+        for name, node in nodes.items():
+            self._minute_mb.setdefault(name, []).append(node.resident_mb())
+
+    def end_minute(self, elapsed_s: float, watch: Watch, adversity: Adversity | None) -> dict:
+        """The figures so far, this minute's among them."""
+        self.by_minute.append(
+            {"elapsed_s": elapsed_s, "sent": watch.sent, "answers": watch.answers}
+            | {f"{name}_mb": float(np.mean(mb)) for name, mb in self._minute_mb.items()}
+        )
+        self._minute_mb = {}
+        figures = {
+            "minutes": self._minutes,
+            "sent": watch.sent,
+            "answers": watch.answers,
+            **figures_of(watch.owners),
+            "stale_messages": watch.stale,
+            "latency_p50_ms": float(1e3 * np.percentile(watch.latencies_s or [np.nan], 50)),
+            "latency_p99_ms": float(1e3 * np.percentile(watch.latencies_s or [np.nan], 99)),
+            **self._growth(),
+        }
+        if adversity is not None:
+            figures |= {"adversity": adversity.counts, "wrong": adversity.wrong}
+        figures["by_minute"] = self.by_minute
+        if self._path is not None:
+            write_json(self._path, figures, seed=self._seed)
+        return figures
+
+    def _growth(self) -> dict:
+        warm = [row for row in self.by_minute if row["elapsed_s"] > self._warm_s]
+        figures = {}
+        for name in [key for key in (warm or [{}])[0] if key.endswith("_mb")]:
+            first, last = warm[0][name], warm[-1][name]
+            figures |= {
+                f"{name}_first": first,
+                f"{name}_last": last,
+                f"{name}_growth_percent": 100 * (last / first - 1),
+            }
+        return figures
+
+
+def measure(minutes: float, seed: int, calm: bool, path: Path | None) -> dict:
+    """The figures of the node in a process of its own; with adversity of a second one for images.
+
+    Raises SystemExit when a node ends by itself.
+    """
+    nodes, watch, walkers = _start(calm), Watch(), Walkers(seed)
+    adversity = None if calm else Adversity(watch.topics, seed)
+    record = _Record(minutes, seed, path)
+    if adversity is not None:
+        _reach_most_memory(watch, adversity)
     begin_s, total_s, frame = time.perf_counter(), 60 * minutes, 0
-    resident_mb: list[float] = []
+    figures: dict = {}
     try:
         while (elapsed_s := time.perf_counter() - begin_s) < total_s:
+            stamp_s = _FIRST_STAMP_S + elapsed_s + jump_s(elapsed_s, total_s)
             if is_running(elapsed_s):
-                stamp_s = _FIRST_STAMP_S + elapsed_s + jump_s(elapsed_s, total_s)
+                if adversity is not None:
+                    adversity.usual(stamp_s)
                 watch.send(walkers, elapsed_s, stamp_s)
             frame += 1
-            if frame % 150 == 0 and elapsed_s > _SETTLE_S:
-                resident_mb.append(node.resident_mb())
+            if adversity is not None and frame % int(_STRIKE_S * RATE_HZ) == 0:
+                adversity.strike(stamp_s + 0.5 / RATE_HZ)
+            if frame % 150 == 0:
+                record.note(nodes)
+            if frame % int(60 * RATE_HZ) == 0:
+                figures = record.end_minute(elapsed_s, watch, adversity)
+                print(record.by_minute[-1], flush=True)
             watch.spin_until(begin_s + frame / RATE_HZ)
+        if adversity is not None:
+            adversity.end()
+        figures["swapped_mb"] = sum(node.swapped_mb() for node in nodes.values())
     finally:
-        node.stop()
+        for node in nodes.values():
+            node.stop()
+    return figures
+
+
+def _reach_most_memory(watch: Watch, adversity: Adversity) -> None:
+    """The largest messages come first: what DDS and Python keep of them would pass for growth."""
+    watch.spin_until(time.perf_counter() + 10)
+    for number in range(_LARGEST_FIRST):
+        adversity.crowd(number / 2)
+        watch.spin_until(time.perf_counter() + 2)
+
+
+def _start(calm: bool) -> dict[str, NodeProcess]:
+    """Nodes by the name that stands before their figures."""
+    if calm:
+        return {"resident": NodeProcess("input:=keypoints")}
+    cues = ["use_depth:=true"]
+    if importlib.util.find_spec("tf2_ros"):
+        cues.append(f"ground_frame:={GROUND_FRAME}")
     return {
-        "minutes": minutes,
-        "answers": watch.answers,
-        **figures_of(watch.owners),
-        "stale_messages": watch.stale,
-        "latency_p50_ms": float(1e3 * np.percentile(watch.latencies_s, 50)),
-        "latency_p99_ms": float(1e3 * np.percentile(watch.latencies_s, 99)),
-        "resident_mb_first": resident_mb[0],
-        "resident_mb_last": resident_mb[-1],
+        "resident": NodeProcess("input:=keypoints", *cues),
+        "images": NodeProcess("input:=compressed_image", namespace=IMAGE_NAMESPACE),
     }
 
 
@@ -148,10 +240,11 @@ def main() -> int:
         figures = measure_offline(arguments.minutes, arguments.seed)
     else:
         join(arguments.domain)
-        figures = measure(arguments.minutes, arguments.seed)
+        figures = measure(arguments.minutes, arguments.seed, arguments.calm, arguments.json)
         rclpy.try_shutdown()
     for name, value in figures.items():
-        print(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+        if name != "by_minute":
+            print(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
     if arguments.json is not None:
         write_json(arguments.json, figures, seed=arguments.seed)
     return 0

@@ -17,6 +17,7 @@ from erd_ros.skeleton import Skeleton
 METADATA_KEY = "erd_ros.artifact"
 # Of an ONNX file: the nodes that give every step's estimate in the camera frame, for evaluation.
 STEPS_KEY = "erd_ros.steps"
+MOST_STEPS = 64
 FORMAT_VERSION = 1
 UNIT = "metre"
 Deviations = tuple[tuple[tuple[float, ...], ...], ...]
@@ -48,6 +49,7 @@ class Artifact:
     frame: str = FRAME
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         for what, value, expected in (
             ("format_version", self.format_version, FORMAT_VERSION),
             ("unit", self.unit, UNIT),
@@ -63,10 +65,22 @@ class Artifact:
                 f"model '{self.name}': joint 0 of {', '.join(self.skeleton.joint_names) or 'none'} "
                 "must be the root (parent -1); export it again with `erd export`"
             )
-        if self.steps < 0:
-            raise ArtifactError(f"model '{self.name}' has {self.steps} steps, expected 0 or more")
+        if not 0 <= self.steps <= MOST_STEPS:
+            raise ArtifactError(
+                f"model '{self.name}' has {self.steps} steps, expected 0 to {MOST_STEPS}"
+            )
         if self.deviations:
             self._check_deviations()
+
+    def _check_kinds(self) -> None:
+        kinds: dict[str, type] = {"name": str, "steps": int, "precision": str, "training": Mapping}
+        for what, kind in kinds.items():
+            value = getattr(self, what)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ArtifactError(
+                    f"a model's {what} is {str(value)[:60]!r}, expected {kind.__name__}; "
+                    "export it again with `erd export`"
+                )
 
     def _check_deviations(self) -> None:
         rows = [row for joint in self.deviations for row in joint]
@@ -102,9 +116,13 @@ class Artifact:
                 ),
                 **values,
             )
-        except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+        except ArtifactError as error:
+            raise ArtifactError(f"{source}: {error}") from error
+        except (
+            ValueError, TypeError, KeyError, AttributeError, RecursionError, InputError,
+        ) as error:  # fmt: skip
             raise ArtifactError(
-                f"{source}: its description cannot be read ({error}); "
+                f"{source}: its description cannot be read ({str(error)[:200]}); "
                 "export it again with `erd export`"
             ) from error
 

@@ -23,6 +23,8 @@ CUES = (
 SPINE = ("pelvis", "spine", "thorax", "neck_nose", "head_top")
 LEG = ("hip", "knee", "ankle")
 ANKLE_HEIGHT = 0.08  # metres above the ground of a foot that stands on it
+# Metres: far beyond what is real, and the graph's float32 holds the square.
+_LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Cues:
     camera_height  metres above the ground
     tilt_deviation radians, of the direction ``up``
     depth          z of the pelvis in the camera frame, metres
-    Raises InputError for values that are not finite or not positive where they must be.
+    Raises InputError for values that are not finite, beyond a thousand kilometres, or not positive
+    where they must be.
     """
 
     size: float = 1.6
@@ -48,17 +51,19 @@ class Cues:
 
     def __post_init__(self) -> None:
         for name in ("size", "depth"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name} is {getattr(self, name)}, expected metres above 0")
+            if not 0 < getattr(self, name) <= _LARGEST:
+                raise InputError(
+                    f"{name} is {getattr(self, name)}, expected metres above 0, up to {_LARGEST:g}"
+                )
         for name in ("size_deviation", "camera_height_deviation", "depth_deviation"):
             if not getattr(self, name) > 0:
                 raise InputError(
                     f"{name} is {getattr(self, name)}, expected above 0; infinity says not known"
                 )
-        if not (math.isfinite(self.camera_height) and 0 <= self.tilt_deviation < math.inf):
+        if not (abs(self.camera_height) <= _LARGEST and 0 <= self.tilt_deviation <= _LARGEST):
             raise InputError(
                 f"camera_height {self.camera_height}, tilt_deviation {self.tilt_deviation}: "
-                "expected finite numbers, the deviation 0 or more"
+                f"expected numbers up to {_LARGEST:g}, the deviation 0 or more"
             )
         length = math.hypot(*self.up)
         if not abs(length - 1) < 1e-3:
@@ -67,8 +72,13 @@ class Cues:
     def row(self) -> FloatArray:
         """(C,) float32: one row of the graph's input, in the order of ``CUES``."""
         values = (
-            self.size, self.size_deviation**2,
-            *self.up, self.camera_height, self.camera_height_deviation**2, self.tilt_deviation**2,
-            self.depth, self.depth_deviation**2,
+            self.size, _variance(self.size_deviation),
+            *self.up, self.camera_height, _variance(self.camera_height_deviation),
+            _variance(self.tilt_deviation), self.depth, _variance(self.depth_deviation),
         )  # fmt: skip
         return np.array(values, np.float32)
+
+
+def _variance(deviation: float) -> float:
+    """Infinite, as of what is not known, for deviations whose squares float32 does not hold."""
+    return deviation**2 if deviation <= _LARGEST else math.inf

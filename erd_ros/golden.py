@@ -61,9 +61,11 @@ class Golden:
                 for what in ("inputs", "outputs")
             )
             return cls(inputs, outputs)
-        except (ValueError, TypeError, KeyError, AttributeError, ArtifactError) as error:
+        except (
+            ValueError, TypeError, KeyError, AttributeError, RecursionError, ArtifactError,
+        ) as error:  # fmt: skip
             raise ArtifactError(
-                f"{source}: its golden vectors cannot be read ({error}); "
+                f"{source}: its golden vectors cannot be read ({str(error)[:200]}); "
                 "export it again with `erd export`"
             ) from error
 

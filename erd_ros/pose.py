@@ -1,14 +1,17 @@
 """What the parts of the robot arm hand to each other: persons in 2D and 3D, checked when made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from erd_ros.errors import InputError
 from erd_ros.skeleton import Skeleton, conversion_matrix
 
 FloatArray = NDArray[np.float32]
+# Pixels from the first one, beyond any image: squares of what a message may hold are infinite.
+_FARTHEST_PX = 1e6
 
 
 def _check_shape(what: str, array: NDArray[np.generic], expected: tuple[int, ...]) -> None:
@@ -22,7 +25,8 @@ class Keypoints2D:
 
     pixels      (N, J, 2) float32, column and row in pixels of the image as published, the centre of
                 the first pixel at (0, 0); NaN where missing.
-    confidence  (N, J) float32 in 0..1; 0 = missing. A keypoint that is not finite is made missing.
+    confidence  (N, J) float32 in 0..1; 0 = missing. A keypoint that is not finite, or farther than
+                a million pixels from the first one, is made missing.
     Raises InputError when a shape does not fit the skeleton.
     """
 
@@ -31,12 +35,14 @@ class Keypoints2D:
     confidence: FloatArray
 
     def __post_init__(self) -> None:
-        pixels = np.array(self.pixels, np.float32)
-        confidence = np.array(self.confidence, np.float32)
+        with np.errstate(over="ignore"):
+            pixels = np.array(self.pixels, np.float32)
+            confidence = np.array(self.confidence, np.float32)
         persons, joints = len(pixels), len(self.skeleton)
         _check_shape(f"pixels of layout '{self.skeleton.name}'", pixels, (persons, joints, 2))
         _check_shape(f"confidence of layout '{self.skeleton.name}'", confidence, (persons, joints))
-        missing = ~(np.isfinite(pixels).all(-1) & (confidence > 0))
+        # Written so that NaN is missing.
+        missing = ~((np.abs(pixels) <= _FARTHEST_PX).all(-1) & (confidence > 0))
         pixels[missing] = np.nan
         confidence[missing] = 0
         object.__setattr__(self, "pixels", pixels)
@@ -44,6 +50,11 @@ class Keypoints2D:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def of(self, persons: ArrayLike) -> "Keypoints2D":
+        """Those of some persons, by their indices."""
+        rows = np.asarray(persons, np.int64)
+        return Keypoints2D(self.skeleton, self.pixels[rows], self.confidence[rows])
 
     def to_layout(self, target: Skeleton) -> "Keypoints2D":
         """The same persons in another layout, by joint name; what cannot be built is missing."""
@@ -101,3 +112,23 @@ class Pose3D:
 
     def __len__(self) -> int:
         return len(self.joints_in_camera)
+
+    @classmethod
+    def unplaced(cls, keypoints: Keypoints2D, skeleton: Skeleton) -> "Pose3D":
+        """The persons of the keypoints, somewhere."""
+        persons, joints = len(keypoints), len(skeleton)
+
+        def unknown(*shape: int) -> FloatArray:
+            return np.full((persons, *shape), np.nan, np.float32)
+
+        confidence = keypoints.to_layout(skeleton).confidence
+        return cls(skeleton, unknown(joints, 3), unknown(3), confidence, unknown())
+
+    def of(self, persons: ArrayLike) -> "Pose3D":
+        """Those of some persons, by their indices."""
+        rows = np.asarray(persons, np.int64)
+        chosen: dict[str, Any] = {}
+        for one in fields(self)[1:]:  # all but the skeleton
+            array = getattr(self, one.name)
+            chosen[one.name] = None if array is None else array[rows]
+        return replace(self, **chosen)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from erd_ros.errors import InputError
+from erd_ros.files import write_atomically
 
 _WIDTH = 170  # of a table in a pipe, which has none of its own; 80 columns cut the numbers
 _LABEL_WIDTH = 40  # what is longer goes on in the next line: some actions are whole sentences
@@ -36,11 +37,7 @@ def write_json(path: Path, figures: Mapping[str, Any], *, seed: int | None) -> N
         "machine": machine(),
         "figures": _plain(figures),
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
 @dataclass(frozen=True)
@@ -99,10 +96,7 @@ def replace_section(path: Path, name: str, text: str) -> None:
     Raises InputError for a page without the two lines, and when it cannot be written.
     """
     before, after = around_section(path, name)
-    try:
-        path.write_text(f"{before}\n{text}{after}")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    write_atomically(path, f"{before}\n{text}{after}".encode())
 
 
 def around_section(path: Path, name: str) -> tuple[str, str]:

@@ -32,6 +32,7 @@ ARGUMENTS = {
     "params_file": (str(PARAMETERS), "parameters of erd_node"),
     "log_level": ("info", "debug, info, warn or error"),
     "rviz": ("true", "show the result in RViz"),
+    "fixed_frame": ("", "fixed frame of RViz, for a bag; empty = camera_optical_frame"),
 }
 
 
@@ -55,7 +56,7 @@ def nodes(context) -> list[Node | IncludeLaunchDescription]:
         ros_arguments=["--log-level", value["log_level"]],
         output="screen",
     )
-    shared = {name: value[name] for name in ("params_file", "log_level", "rviz")}
+    shared = {name: value[name] for name in ("params_file", "log_level", "rviz", "fixed_frame")}
     erd = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(ERD_LAUNCH_FILE)),
         launch_arguments={**shared, "input": node_input}.items(),

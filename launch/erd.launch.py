@@ -15,14 +15,12 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
+from erd_ros.fastdds import fastdds_environment
 from launch import LaunchDescription
 
 # The source tree and the installed package have the same folders.
 PACKAGE = Path(__file__).resolve().parent.parent
 PARAMETERS = PACKAGE / "config" / "erd_node.yaml"
-FASTDDS_PROFILE = PACKAGE / "config" / "fastdds.xml"
-# Fast DDS 2 knows the first, 3 the second.
-FASTDDS_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 RVIZ_CONFIG = PACKAGE / "rviz" / "erd.rviz"
 RVIZ_CONFIG_ROBOT = PACKAGE / "rviz" / "erd_robot.rviz"
 
@@ -48,6 +46,11 @@ ARGUMENTS = {
     "use_sim_time": ("false", "take the time from /clock, e.g. when a bag is played"),
     "log_level": ("info", "debug, info, warn or error"),
     "rviz": ("false", "show the result in RViz"),
+    "fixed_frame": (
+        "",
+        "fixed frame of RViz: the frame_id of your CameraInfo; empty = target_frame, or "
+        "camera_optical_frame without one",
+    ),
 }
 
 
@@ -59,11 +62,11 @@ def _is_true(text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-def _rviz_arguments(target_frame: str) -> list[str]:
-    """The view of the camera, or of a frame whose z points up."""
-    if not target_frame:
-        return ["-d", str(RVIZ_CONFIG)]
-    return ["-d", str(RVIZ_CONFIG_ROBOT), "-f", target_frame]
+def _rviz_arguments(target_frame: str, fixed_frame: str) -> list[str]:
+    """The view of the camera, or of a frame whose z points up; the config's frame, or another."""
+    config = RVIZ_CONFIG_ROBOT if target_frame else RVIZ_CONFIG
+    frame = fixed_frame or target_frame
+    return ["-d", str(config), *(["-f", frame] if frame else [])]
 
 
 def _check_params_file(path: str) -> None:
@@ -100,7 +103,7 @@ def nodes(context) -> list[Node]:
         package="rviz2",
         executable="rviz2",
         namespace=value["namespace"],
-        arguments=_rviz_arguments(value["target_frame"]),
+        arguments=_rviz_arguments(value["target_frame"], value["fixed_frame"]),
         parameters=[use_sim_time],
         remappings=topics,
         condition=IfCondition(value["rviz"]),
@@ -109,15 +112,16 @@ def nodes(context) -> list[Node]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    given = [os.environ[name] for name in FASTDDS_VARIABLES if name in os.environ]
-    profile = (given or [str(FASTDDS_PROFILE)])[0]
     return LaunchDescription(
         [
             *(
                 DeclareLaunchArgument(name, default_value=default, description=description)
                 for name, (default, description) in ARGUMENTS.items()
             ),
-            *(SetEnvironmentVariable(name, profile) for name in FASTDDS_VARIABLES),
+            *(
+                SetEnvironmentVariable(name, profile)
+                for name, profile in fastdds_environment(os.environ).items()
+            ),
             OpaqueFunction(function=nodes),
         ]
     )

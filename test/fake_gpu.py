@@ -1,4 +1,4 @@
-# ruff: noqa: N802, N815  # names as CUDA writes them
+# names as CUDA writes them
 """A TensorRT and a CUDA that run on the CPU, so that what is around them is tested anywhere.
 
 Memory is real memory at real addresses, a stream does at once what it is told, a recording keeps
@@ -7,111 +7,14 @@ ones compute; it holds the calls, their order and their arguments to what is doc
 """
 
 import ctypes
-import enum
 import sys
 import types
 
 import numpy as np
 import onnxruntime
+from fake_cuda import FakeCuda
 
 PLAN = b"plan of the fake TensorRT "
-
-
-class CudaError(enum.IntEnum):
-    cudaSuccess = 0
-    cudaErrorMemoryAllocation = 2
-    cudaErrorInsufficientDriver = 35
-    cudaErrorIllegalAddress = 700
-
-
-class FakeCuda:
-    """The functions of ``cuda.bindings.runtime`` that are used; ``fail`` maps one to its error."""
-
-    def __init__(self):
-        self.fail = {}
-        self.memory = {}
-        self.freed = []
-        self.calls = []
-        self.recorded = None
-        self.cudaMemcpyKind = types.SimpleNamespace(
-            cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2
-        )
-        self.cudaStreamCaptureMode = types.SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)
-
-    def __getattr__(self, name):
-        if not name.startswith("cuda"):
-            raise AttributeError(name)
-
-        def call(*arguments):
-            self.calls.append(name)
-            if name in self.fail:
-                return (self.fail[name], None)
-            return (CudaError.cudaSuccess, *getattr(self, f"do_{name}")(*arguments))
-
-        return call
-
-    def on_stream(self, work):
-        if self.recorded is None:
-            work()
-        else:
-            self.recorded.append(work)
-
-    def allocate(self, size):
-        block = ctypes.create_string_buffer(b"\xff" * size, size)  # NaN until written
-        address = ctypes.addressof(block)
-        self.memory[address] = block
-        return (address,)
-
-    def release(self, what):
-        self.freed.append(what)
-        return ()
-
-    do_cudaMalloc = allocate
-    do_cudaFree = do_cudaFreeHost = do_cudaStreamDestroy = release
-    do_cudaGraphExecDestroy = release
-
-    def do_cudaSetDevice(self, index):
-        return ()
-
-    def do_cudaDriverGetVersion(self):
-        return (12060,)
-
-    def do_cudaGetDeviceProperties(self, index):
-        return (types.SimpleNamespace(name=b"Fake GPU", major=8, minor=7),)
-
-    def do_cudaStreamCreate(self):
-        return (11,)
-
-    def do_cudaHostAlloc(self, size, flags):
-        return self.allocate(size)
-
-    def do_cudaMemcpyAsync(self, to, source, count, kind, stream):
-        assert stream == 11
-        self.on_stream(lambda: ctypes.memmove(to, source, count))
-        return ()
-
-    def do_cudaStreamSynchronize(self, stream):
-        assert self.recorded is None, "waiting is not allowed while a stream is recorded"
-        return ()
-
-    def do_cudaStreamBeginCapture(self, stream, mode):
-        self.recorded = []
-        return ()
-
-    def do_cudaStreamEndCapture(self, stream):
-        graph, self.recorded = self.recorded, None
-        return (graph,)
-
-    def do_cudaGraphInstantiateWithFlags(self, graph, flags):
-        return (tuple(graph),)
-
-    def do_cudaGraphDestroy(self, graph):
-        return ()
-
-    def do_cudaGraphLaunch(self, replay, stream):
-        for work in replay:
-            work()
-        return ()
 
 
 class FakeTensorRt(types.ModuleType):
@@ -130,12 +33,12 @@ class FakeTensorRt(types.ModuleType):
         # As the versions differ: 8.6 has no strong typing, 11 no flags of precision.
         kinds = {"EXPLICIT_BATCH": 0} if major < 11 else {}
         self.NetworkDefinitionCreationFlag = types.SimpleNamespace(
-            **kinds, **({"STRONGLY_TYPED": 1} if major >= 10 else {})
+            **kinds, **({"STRONGLY_TYPED": len(kinds)} if major >= 10 else {})
         )
         flags = {"TF32": "TF32"} | ({"FP16": "FP16"} if major < 11 else {})
-        self.BuilderFlag = types.SimpleNamespace(
-            **flags, OBEY_PRECISION_CONSTRAINTS="OBEY_PRECISION_CONSTRAINTS"
-        )
+        if major < 11:
+            flags["OBEY_PRECISION_CONSTRAINTS"] = "OBEY_PRECISION_CONSTRAINTS"
+        self.BuilderFlag = types.SimpleNamespace(**flags)
         self.MemoryPoolType = types.SimpleNamespace(WORKSPACE="WORKSPACE")
         self.TensorIOMode = types.SimpleNamespace(INPUT="in", OUTPUT="out")
         self.ILogger = type("ILogger", (), {"__init__": lambda self: None})
@@ -143,9 +46,7 @@ class FakeTensorRt(types.ModuleType):
             self.IProgressMonitor = type("IProgressMonitor", (), {"__init__": lambda self: None})
         self.Builder = lambda log: _Builder(self)
         self.OnnxParser = lambda network, log: _Parser(network)
-        self.Runtime = lambda log: types.SimpleNamespace(
-            deserialize_cuda_engine=lambda plan: _engine(plan, self, cuda)
-        )
+        self.Runtime = lambda log: _Runtime(self, cuda)
 
 
 class _Builder:
@@ -153,23 +54,15 @@ class _Builder:
         self.trt = trt
 
     def create_network(self, flags):
-        self.flags = flags
-        return types.SimpleNamespace(num_layers=0)
+        return _Network()
 
     def create_builder_config(self):
-        return types.SimpleNamespace(
-            set_memory_pool_limit=lambda pool, size: None,
-            set_flag=self.trt.flags.add,
-            clear_flag=lambda flag: self.trt.flags.add(f"no {flag}"),
-            add_optimization_profile=lambda profile: None,
-        )
+        return _Config(self.trt)
 
     def create_optimization_profile(self):
-        profile = {}
-        self.trt.profiles.append(profile)
-        return types.SimpleNamespace(
-            set_shape=lambda name, low, best, high: profile.update({name: (low, best, high)})
-        )
+        profile = _Profile()
+        self.trt.profiles.append(profile.shapes)
+        return profile
 
     def build_serialized_network(self, network, config):
         self.trt.builds += 1
@@ -179,6 +72,51 @@ class _Builder:
             assert monitor.step_complete("Building Engine", 0)
             monitor.phase_finish("Building Engine")
         return memoryview(PLAN + network.model)
+
+
+class _Network:
+    num_layers = 0
+
+    def get_input(self, index):
+        return self.tensors[index]
+
+    @property
+    def num_inputs(self):
+        return len(self.tensors)
+
+
+class _Config:
+    def __init__(self, trt):
+        self.trt = trt
+
+    def set_memory_pool_limit(self, pool, pool_size):
+        pass
+
+    def set_flag(self, flag):
+        self.trt.flags.add(flag)
+
+    def clear_flag(self, flag):
+        self.trt.flags.add(f"no {flag}")
+
+    def add_optimization_profile(self, profile):
+        pass
+
+
+class _Profile:
+    def __init__(self):
+        self.shapes = {}
+
+    def set_shape(self, input, min, opt, max):
+        self.shapes[input] = (min, opt, max)
+
+
+class _Runtime:
+    def __init__(self, trt, cuda):
+        self.trt, self.cuda = trt, cuda
+
+    def deserialize_cuda_engine(self, serialized_engine):
+        plan = bytes(serialized_engine)
+        return _Engine(plan, self.trt, self.cuda) if plan.startswith(PLAN) else None
 
 
 class _Parser:
@@ -192,36 +130,43 @@ class _Parser:
             session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         except Exception:
             return False
-        tensors = [
+        self.network.tensors = [
             types.SimpleNamespace(name=one.name, shape=(-1, *one.shape[1:]))
             for one in session.get_inputs()
         ]
         self.network.model = model
-        self.network.num_inputs = len(tensors)
-        self.network.get_input = lambda index: tensors[index]
         return True
 
     def get_error(self, index):
         return "a node that is not known"
 
 
-def _engine(plan, trt, cuda):
-    plan = bytes(plan)
-    if not plan.startswith(PLAN):
-        return None
-    session = onnxruntime.InferenceSession(plan[len(PLAN) :], providers=["CPUExecutionProvider"])
-    tensors = {one.name: ("in", one.shape) for one in session.get_inputs()}
-    tensors |= {one.name: ("out", one.shape) for one in session.get_outputs()}
-    names = list(tensors)
-    return types.SimpleNamespace(
-        num_io_tensors=len(names),
-        get_tensor_name=lambda index: names[index],
-        get_tensor_mode=lambda name: tensors[name][0],
-        get_tensor_shape=lambda name: (-1, *tensors[name][1][1:]),
-        create_execution_context=lambda: (
-            None if trt.refuses_contexts else _Context(session, tensors, cuda)
-        ),
-    )
+class _Engine:
+    def __init__(self, plan, trt, cuda):
+        self.trt, self.cuda = trt, cuda
+        self.session = onnxruntime.InferenceSession(
+            plan[len(PLAN) :], providers=["CPUExecutionProvider"]
+        )
+        self.tensors = {one.name: ("in", one.shape) for one in self.session.get_inputs()}
+        self.tensors |= {one.name: ("out", one.shape) for one in self.session.get_outputs()}
+
+    @property
+    def num_io_tensors(self):
+        return len(self.tensors)
+
+    def get_tensor_name(self, index):
+        return list(self.tensors)[index]
+
+    def get_tensor_mode(self, name):
+        return self.tensors[name][0]
+
+    def get_tensor_shape(self, name):
+        return (-1, *self.tensors[name][1][1:])
+
+    def create_execution_context(self):
+        if self.trt.refuses_contexts:
+            return None
+        return _Context(self.session, self.tensors, self.cuda)
 
 
 class _Context:
@@ -233,26 +178,34 @@ class _Context:
         self.shapes[name] = tuple(shape)
         return self.tensors[name][0] == "in"
 
-    def set_tensor_address(self, name, address):
-        self.addresses[name] = address
+    def set_tensor_address(self, name, memory):
+        self.addresses[name] = memory
         return name in self.tensors
 
     def execute_async_v3(self, stream_handle):
         assert stream_handle == 11
         assert self.addresses.keys() == self.tensors.keys()
-        self.cuda.on_stream(self.execute)
+        self.cuda.on_stream(self._execute)
         return True
 
-    def execute(self):
-        feeds = {name: self.array(name, shape) for name, shape in self.shapes.items()}
+    def _execute(self):
+        feeds = {name: self._array(name, shape) for name, shape in self.shapes.items()}
         outputs = [name for name, (mode, _) in self.tensors.items() if mode == "out"]
         for name, result in zip(outputs, self.session.run(outputs, feeds), strict=True):
-            self.array(name, result.shape)[...] = result
+            self._array(name, result.shape)[...] = result
 
-    def array(self, name, shape):
+    def _array(self, name, shape):
         count = int(np.prod(shape))
         block = (ctypes.c_float * count).from_address(self.addresses[name])
         return np.frombuffer(block, np.float32).reshape(shape)
+
+
+# What stands for which class of the real one.
+CLASSES = {
+    "Builder": _Builder, "INetworkDefinition": _Network, "IBuilderConfig": _Config,
+    "IOptimizationProfile": _Profile, "OnnxParser": _Parser, "Runtime": _Runtime,
+    "ICudaEngine": _Engine, "IExecutionContext": _Context,
+}  # fmt: skip
 
 
 def install(monkeypatch, version="10.3.0", cuda=None):

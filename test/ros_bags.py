@@ -2,15 +2,17 @@
 
 from rclpy.serialization import serialize_message
 from rclpy.time import Time
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 RECORDED_NS = 1_600_000_000_000_000_000
 STEP_NS = 50_000_000
 
 
-def write_bag(path, topics, storage=StoragePlugin.SQLITE3):
+def write_bag(path, topics, storage=StoragePlugin.SQLITE3, compression=CompressionMode.NONE):
     """A bag of {topic: messages}; the n-th of each was recorded and stamped at the n-th step."""
-    with Writer(path, version=9, storage_plugin=storage) as writer:
+    writer = Writer(path, version=9, storage_plugin=storage)
+    writer.set_compression(compression, CompressionFormat.ZSTD)
+    with writer:
         for topic, messages in topics.items():
             kind = type(messages[0])
             name = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"

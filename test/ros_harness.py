@@ -16,7 +16,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
-from erd_ros.demo.processes import FASTDDS_VARIABLES
+from erd_ros.fastdds import FASTDDS_VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 # Discovery ends on the two sides at different moments, and only one can be seen from here.

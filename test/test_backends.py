@@ -249,3 +249,34 @@ def test_a_model_without_cues_refuses_them(backend):
     assert backend(*people(2)).size is None
     with pytest.raises(InputError, match="takes no cues"):
         backend(*people(2), cues_of(2))
+
+
+def test_tensorrt_inside_onnx_runtime_answers_in_runs(model_files, tmp_path, monkeypatch):
+    """All but the provider, for which that of the CPU stands."""
+    from erd_ros.runtime import onnx_tensorrt_backend as module
+
+    monkeypatch.setenv("ROS_HOME", str(tmp_path))
+    file = model_files[".onnx"]
+    with pytest.raises(BackendError, match="has no TensorrtExecutionProvider for device 'cuda'"):
+        load(file, "cuda", backend="onnxruntime_tensorrt")
+    start = module.start_session
+    of_the_cpu = [module.PROVIDERS["cpu"]]
+    monkeypatch.setattr(
+        module,
+        "start_session",
+        lambda model, path, device, _: start(model, path, "cpu", of_the_cpu),
+    )
+    backend = load(file, "cuda", backend="onnxruntime_tensorrt", max_persons=4)
+    assert (backend.name, backend.device) == ("onnxruntime_tensorrt", "cuda")
+    assert_equal(backend(*people(11)), load(file)(*people(11)))
+
+
+def test_engines_of_onnx_runtime_are_kept_only_where_nobody_else_writes(tmp_path, monkeypatch):
+    from erd_ros.runtime.onnx_tensorrt_backend import options
+
+    monkeypatch.setenv("ROS_HOME", str(tmp_path))
+    kept = options("mixed_float16")
+    assert kept["trt_engine_cache_path"].startswith(str(tmp_path))
+    assert (kept["trt_fp16_enable"], options("float32")["trt_fp16_enable"]) == ("1", "0")
+    (tmp_path / "erd_ros" / "onnxruntime").chmod(0o777)
+    assert "trt_engine_cache_enable" not in options("float32")

@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from fake_gpu import install
@@ -116,7 +117,8 @@ def test_all_that_runs_here_is_measured_and_the_rest_named(tiny):
     assert three["persons_per_s"] == pytest.approx(3000 / three["p50_ms"])
     assert set(figures["missing"]) == {
         "tensorrt, cuda", "onnxruntime, cuda", "tensorrt, other, cuda",
-        "onnxruntime, other, cuda", "torch, cuda",
+        "onnxruntime, other, cuda", "torch, cuda", "onnxruntime_tensorrt, cuda",
+        "onnxruntime_tensorrt, other, cuda",
     }  # fmt: skip
     assert set(figures["start_up"]) == set(figures["latency"]["1"])
     assert figures["launch_s"] is figures["mediapipe"] is None
@@ -196,7 +198,14 @@ def test_a_video_of_nobody_is_refused(tmp_path):
     pytest.importorskip("mediapipe", reason="MediaPipe is not installed")
     from erd_ros.bench.peers import mediapipe_3d
 
+    video = tmp_path / "black.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
+    for _ in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
     with pytest.raises(InputError, match="has 0 images with a person"):
+        mediapipe_3d(video)
+    with pytest.raises(InputError, match="does not exist"):
         mediapipe_3d(tmp_path / "absent.mp4")
 
 

@@ -2,6 +2,7 @@ import json
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -23,8 +24,18 @@ CAMERAS = {
     "rational_strong": Camera(
         640, 480, K, (8.2, 4.5, 5e-4, -3e-4, 0.2, 8.6, 7.1, 1.1), "rational_polynomial"
     ),
+    "thin_prism": Camera(
+        640, 480, K,
+        (0.1, -0.25, 1e-3, -5e-4, 0.1, 0.02, -0.03, 0.01, 2e-3, -1e-3, 1.5e-3, 8e-4),
+        "rational_polynomial",
+    ),
+    "tilted": Camera(
+        640, 480, K,
+        (0.1, -0.25, 1e-3, -5e-4, 0.1, 0.02, -0.03, 0.01, 2e-3, -1e-3, 1.5e-3, 8e-4, 0.03, -0.02),
+        "plumb_bob",
+    ),
     "equidistant": Camera(640, 480, WIDE_K, (-0.01, 0.02, -0.008, 0.001), "equidistant"),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(params=CAMERAS)
@@ -42,7 +53,7 @@ def distort_by_hand(camera, rays):
     """The models' published formulas, written out: the reference that is not OpenCV."""
     x, y = rays[..., 0], rays[..., 1]
     r2 = x * x + y * y
-    d = (*camera.distortion, *(0.0,) * 8)[:8]
+    d = (*camera.distortion, *(0.0,) * 14)[:14]
     if camera.distortion_model == "equidistant":
         r = np.sqrt(r2)
         theta = np.arctan(r)
@@ -50,14 +61,35 @@ def distort_by_hand(camera, rays):
         scale = np.divide(theta * (1 + powers), r, out=np.ones_like(r), where=r > 0)
         x, y = x * scale, y * scale
     else:
-        k1, k2, p1, p2, k3, k4, k5, k6 = d
+        k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4, about_x, about_y = d
         radial = (1 + k1 * r2 + k2 * r2**2 + k3 * r2**3) / (1 + k4 * r2 + k5 * r2**2 + k6 * r2**3)
         x, y = (
-            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
+            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + s1 * r2 + s2 * r2**2,
+            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y + s3 * r2 + s4 * r2**2,
         )
+        x, y = on_tilted_sensor(x, y, about_x, about_y)
     k = camera.intrinsics
     return np.stack([k[0, 0] * x + k[0, 2], k[1, 1] * y + k[1, 2]], axis=-1)
+
+
+def on_tilted_sensor(x, y, about_x, about_y):
+    """OpenCV's calib3d, "Detailed Description": the tilt of a Scheimpflug camera's sensor."""
+    turn_x = [
+        [1, 0, 0],
+        [0, np.cos(about_x), np.sin(about_x)],
+        [0, -np.sin(about_x), np.cos(about_x)],
+    ]
+    turn_y = [
+        [np.cos(about_y), 0, -np.sin(about_y)],
+        [0, 1, 0],
+        [np.sin(about_y), 0, np.cos(about_y)],
+    ]
+    turn = np.array(turn_y) @ np.array(turn_x)
+    onto = np.array([[turn[2, 2], 0, -turn[0, 2]], [0, turn[2, 2], -turn[1, 2]], [0, 0, 1]])
+    across, down, along = np.moveaxis(
+        np.stack([x, y, np.ones_like(x)], -1) @ (onto @ turn).T, -1, 0
+    )
+    return across / along, down / along
 
 
 def test_rays_project_back_to_their_pixels(camera):
@@ -178,10 +210,16 @@ def changed(row, column, value):
         ((640, 480, np.transpose(K)), "skewed or transposed"),
         ((0, 480, K), "0 x 480 pixels.*CameraInfo"),
         ((640, 480, K, (0.1,) * 4, "fisheye"), "unknown distortion model 'fisheye'.*'equidistant'"),
-        ((640, 480, K, (0.1,), "ftheta"), "'ftheta'; choose one of plumb_bob, rational_polynomial"),
-        ((640, 480, K, (0.1,) * 3, "plumb_bob"), "3 coefficients, expected 0 or 4 or 5"),
-        ((640, 480, K, (0.1,) * 5, "rational_polynomial"), "5 coefficients, expected 8"),
-        ((640, 480, K, (0.1,) * 5, ""), "5 coefficients, expected 0"),
+        (
+            (640, 480, K, (0.1,), "ftheta"),
+            "'ftheta'; choose one of pinhole, plumb_bob, rational_polynomial",
+        ),
+        (
+            (640, 480, K, (0.1,) * 3, "plumb_bob"),
+            "3 coefficients, expected 0 or 4 or 5 or 8 or 12 or 14",
+        ),
+        ((640, 480, K, (0.1,) * 6, "rational_polynomial"), "6 coefficients, expected 0 or 4"),
+        ((640, 480, K, (0.1,) * 15, ""), "15 coefficients, expected 0"),
         ((640, 480, K, (), "equidistant"), "0 coefficients, expected 4"),
         ((640, 480, K, (0.1, np.nan, 0, 0), "plumb_bob"), "not all finite"),
     ],
@@ -196,3 +234,31 @@ def test_wrong_shapes_are_named():
         CAMERAS["pinhole"].rays(np.zeros((4, 3)))
     with pytest.raises(InputError, match=r"points_in_camera has shape \(\), expected"):
         CAMERAS["pinhole"].project(np.float64(3))
+
+
+@pytest.mark.parametrize("name", ["", "pinhole", "plumb_bob", "rational_polynomial"])
+@pytest.mark.parametrize("count", [0, 4, 5, 8, 12, 14])
+def test_coefficients_are_taken_by_their_number_as_opencv_takes_them(name, count):
+    coefficients = CAMERAS["tilted"].distortion[:count]
+    camera = Camera(640, 480, K, coefficients, name)
+    points = np.random.default_rng(2).uniform((-1, -0.8, 2), (1, 0.8, 9), (50, 3))
+    none = np.zeros(3)
+    expected = cv2.projectPoints(
+        points, none, none, np.array(K), np.array(coefficients or [0.0] * 4)
+    )
+    np.testing.assert_allclose(camera.project(points), expected[0][:, 0], atol=1e-9)
+    pixels = image_grid(camera)
+    np.testing.assert_allclose(distort_by_hand(camera, camera.rays(pixels)), pixels, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "kept"),
+    [("plumb_bob", 6, 5), ("", 9, 8), ("rational_polynomial", 20, 14), ("equidistant", 8, 4)],
+)
+def test_trailing_zeros_say_nothing(model, given, kept):
+    number = min(kept, 5)
+    coefficients = tuple(0.01 for _ in range(number)) + (0.0,) * (given - number)
+    camera = Camera(640, 480, K, coefficients, model)
+    assert len(camera.distortion) == kept
+    same = Camera(640, 480, K, coefficients[:number], model)
+    np.testing.assert_allclose(camera.rays([100.0, 50]), same.rays([100.0, 50]), atol=1e-12)

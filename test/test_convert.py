@@ -19,13 +19,14 @@ from erd_ros.ros.cameras import (
     scaled,
 )
 from erd_ros.ros.convert import keypoints_from_message
+from erd_ros.ros.usable import outside_image
+from erd_ros.runtime.plausible import seen_keypoints
 from erd_ros.skeleton import COCO17, H36M17
 
 K = [600.0, 0.0, 330.0, 0.0, 610.0, 250.0, 0.0, 0.0, 1.0]
 P = [550.0, 0.0, 320.0, -66.0, 0.0, 560.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 CAMERA = Camera(640, 480, np.array(K).reshape(3, 3))
 SIZE = (640, 480)
-MARGIN = 0.1
 
 
 def camera_info(**fields) -> CameraInfo:
@@ -144,24 +145,24 @@ def test_camera_info_of_the_same_stamp_comes_before_the_newest():
 
 
 def test_keypoints_arrive_as_sent():
-    received = keypoints_from_message(array(person(), person()), SIZE, MARGIN)
+    received = keypoints_from_message(array(person(), person()), SIZE)
     assert received.keypoints.skeleton is COCO17
     expected = np.stack([100.0 + np.arange(17), 200.0 + 2 * np.arange(17)], axis=-1)
     np.testing.assert_array_equal(received.keypoints.pixels, [expected, expected])
     np.testing.assert_allclose(received.keypoints.confidence, 0.9)
-    assert (received.ids, received.ignored, received.remark) == (None, 0, "")
+    assert (received.ids, received.remarks) == (None, ())
 
 
 def test_nobody_is_an_empty_array():
-    received = keypoints_from_message(array(), SIZE, MARGIN)
+    received = keypoints_from_message(array(), SIZE)
     assert received.keypoints.pixels.shape == (0, 17, 2)
-    assert received.remark == ""
+    assert received.remarks == ()
 
 
 def test_own_joint_names_make_a_layout():
     names = ["left_hip", "right_hip", "tail", "left_knee"]
     message = array(person(4), layout="cat", joint_names=names)
-    received = keypoints_from_message(message, SIZE, MARGIN)
+    received = keypoints_from_message(message, SIZE)
     assert received.keypoints.skeleton.joint_names == tuple(names)
     in_model_layout = received.keypoints.to_layout(H36M17)
     np.testing.assert_array_equal(
@@ -171,33 +172,57 @@ def test_own_joint_names_make_a_layout():
 
 def test_own_joint_names_come_before_the_layout():
     names = tuple(reversed(COCO17.joint_names))
-    received = keypoints_from_message(array(person(), joint_names=names), SIZE, MARGIN)
+    received = keypoints_from_message(array(person(), joint_names=names), SIZE)
     assert received.keypoints.skeleton.joint_names == names
 
 
 def test_joint_names_that_mean_nothing_are_listed_with_those_that_do():
     message = array(person(2), layout="cat", joint_names=["tail", "paw"])
     with pytest.raises(InputError, match=r"tail, paw is known.*left_ankle"):
-        keypoints_from_message(message, SIZE, MARGIN)
+        keypoints_from_message(message, SIZE)
 
 
 def test_unknown_layout_lists_the_choices():
     with pytest.raises(InputError, match=r"'coco18'.*coco17"):
-        keypoints_from_message(array(person(18), layout="coco18"), SIZE, MARGIN)
+        keypoints_from_message(array(person(18), layout="coco18"), SIZE)
 
 
-def test_wrong_number_of_keypoints_names_person_and_both_numbers():
-    message = array(person(), person(16, "anna"))
-    with pytest.raises(InputError, match=r"person 1 'anna' has 16 keypoints.*coco17' has 17"):
-        keypoints_from_message(message, SIZE, MARGIN)
+BAD_PERSONS = {
+    "too few keypoints": (person(16, "bad"), "person 1 'bad' has 16 keypoints.*coco17' has 17"),
+    "percentages": (person(17, "bad", score=87.0), "right_ankle has score 87, expected 0 to 1"),
+    "below 0": (person(17, "bad", score=-0.1), r"right_ankle has score -0\.1, expected 0 to 1"),
+    "an id twice": (person(17, "first"), "persons 0 and 1 have the same id 'first'"),
+}
+
+
+@pytest.mark.parametrize(("bad", "said"), BAD_PERSONS.values(), ids=BAD_PERSONS)
+def test_a_person_who_cannot_be_used_is_left_out_alone(bad, said):
+    message = array(person(17, "first"), bad, person(17, "last"))
+    received = keypoints_from_message(message, SIZE)
+    assert received.ids == ["first", "last"]
+    assert (received.keypoints.confidence > 0).all()
+    ((cause, words),) = received.remarks
+    assert cause == "persons left out"
+    assert re.search(f"^1 of 3 are left out: .*{said}", words)
+
+
+@pytest.mark.parametrize("case", list(BAD_PERSONS)[:3])
+def test_where_nobody_can_be_used_the_message_is_refused(case):
+    bad, said = BAD_PERSONS[case]
+    with pytest.raises(InputError, match=said.replace("person 1", "person 0")):
+        keypoints_from_message(array(bad, bad), SIZE)
+
+
+def test_an_id_without_end_is_no_line_without_end():
+    with pytest.raises(InputError) as error:
+        keypoints_from_message(array(person(3, "a" * 1_000_000)), SIZE)
+    assert len(str(error.value)) < 300
 
 
 def test_missing_keypoint_needs_no_remark():
-    received = keypoints_from_message(
-        array(person(x=math.nan, y=math.nan, score=0.0)), SIZE, MARGIN
-    )
+    received = keypoints_from_message(array(person(x=math.nan, y=math.nan, score=0.0)), SIZE)
     assert received.keypoints.confidence[0, -1] == 0
-    assert (received.ignored, received.remark) == (0, "")
+    assert received.remarks == ()
 
 
 @pytest.mark.parametrize(
@@ -205,35 +230,37 @@ def test_missing_keypoint_needs_no_remark():
     [
         ({"x": math.nan}, r"right_ankle at \(nan, 232\) with score 0.9"),
         ({"y": math.inf}, r"right_ankle at \(116, inf\)"),
-        ({"x": 705.0}, r"right_ankle at \(705, 232\).*image of 640x480"),
-        ({"y": -65.0}, r"right_ankle at \(116, -65\)"),
+        ({"score": math.nan}, r"right_ankle at \(116, 232\) with score nan"),
     ],
 )
-def test_unusable_position_is_remarked_on_with_value_and_way_out(last, said):
-    received = keypoints_from_message(array(person(**last)), SIZE, MARGIN)
-    assert received.ignored == 1
-    assert re.search(said + ".*send score 0", received.remark)
+def test_a_keypoint_without_a_number_is_not_seen_and_remarked_on(last, said):
+    received = keypoints_from_message(array(person(**last)), SIZE)
+    assert (received.keypoints.confidence > 0).sum() == 16
+    ((cause, words),) = received.remarks
+    assert cause == "keypoints"
+    assert re.search(said + ".*send score 0", words)
 
 
-def test_detectors_may_guess_a_little_outside_the_image():
-    received = keypoints_from_message(array(person(x=703.0, y=-64.0)), SIZE, MARGIN)
-    assert (received.ignored, received.remark) == (0, "")
-
-
-@pytest.mark.parametrize("score", [87.0, -0.1])
-def test_scores_outside_0_to_1_are_refused(score):
-    with pytest.raises(InputError, match=rf"right_ankle has score {score:g}, expected 0 to 1"):
-        keypoints_from_message(array(person(score=score)), SIZE, MARGIN)
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ({"x": 705.0}, r"right_ankle at \(705, 232\).*image of 640x480"),
+        ({"y": -65.0}, r"right_ankle at \(116, -65\)"),
+        ({"x": 703.0, "y": -64.0}, None),  # detectors may guess a little outside
+        ({"x": 0.0, "y": 0.0}, None),  # how detectors say missing
+    ],
+)
+def test_a_keypoint_outside_the_image_is_remarked_on_with_value_and_way_out(last, said):
+    received = keypoints_from_message(array(person(**last)), SIZE).keypoints
+    remarks = outside_image(received, seen_keypoints(received, SIZE, 0.1), SIZE, ["anna"])
+    assert len(remarks) == (said is not None)
+    for cause, words in remarks:
+        assert cause == "keypoints"
+        assert re.search("person 0 'anna' has " + said + ".*send score 0", words)
 
 
 def test_ids_are_used_when_everyone_has_one():
-    both = keypoints_from_message(array(person(17, "a"), person(17, "b")), SIZE, MARGIN)
+    both = keypoints_from_message(array(person(17, "a"), person(17, "b")), SIZE)
     assert both.ids == ["a", "b"]
-    one = keypoints_from_message(array(person(17, "a"), person()), SIZE, MARGIN)
+    one = keypoints_from_message(array(person(17, "a"), person()), SIZE)
     assert one.ids is None
-
-
-def test_same_id_twice_is_refused():
-    message = array(person(17, "a"), person(17, "b"), person(17, "a"))
-    with pytest.raises(InputError, match="persons 0 and 2 have the same id 'a'"):
-        keypoints_from_message(message, SIZE, MARGIN)

@@ -14,12 +14,17 @@ import numpy as np
 import pytest
 from ros_people import model_path
 
+from benchmark.changed_files import mutated
 from erd_ros.demo.calibration import camera_from_field_of_view, camera_from_file
-from erd_ros.demo.processes import Processes, free_domain, processes
+from erd_ros.demo.environment import free_domain
+from erd_ros.demo.processes import Processes, processes
 from erd_ros.errors import BackendError, InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTDOOR_CAMERA = ROOT / "config" / "cameras" / "two_people_outdoor.yaml"
+
+
+NOT_UTF8 = os.fsdecode(b"f\xfcr")
 
 
 def command(out: Path, *arguments: str) -> list[str]:
@@ -119,6 +124,12 @@ def test_a_bad_model_ends_the_demo_with_the_nodes_reason(tmp_path):
         (["--bag", "/nowhere"], "bag '/nowhere' does not exist"),
         (["--bag", "README.md"], "bag 'README.md' cannot be read"),
         (["--fov", "60"], "--fov is for --video, --camera and --bag"),
+        (["--video", "rtsp://camera/1"], "is a stream"),
+        (["--video", "/dev/video0"], "give --camera 0"),
+        *(
+            ([option, NOT_UTF8], f"the name of {option} 'f\\udcfcr' is not in UTF-8; rename it")
+            for option in ("--video", "--bag", "--camera-info", "--model", "--out")
+        ),
         (["--seconds", "-1"], "--seconds is -1, expected 0 or more"),
         (["--seconds", "nan"], "--seconds is nan"),
         (["--rate", "1000"], "--rate is 1000 Hz, expected 0.1 to 200"),
@@ -189,6 +200,17 @@ def test_field_of_view_is_the_angle_between_the_edges_of_the_image():
         ("a: [", "is not one that camera_calibration wrote"),
         ("image_width: 640", "has no 'image_height'"),
         (OUTDOOR_CAMERA.read_text().replace("2520.09", "0.0"), "not calibrated"),
+        (OUTDOOR_CAMERA.read_text().replace("1768", ".inf"), "cannot convert float infinity"),
+        (OUTDOOR_CAMERA.read_text().replace("2520.09", ".inf"), "inf.*finite"),
+        (OUTDOOR_CAMERA.read_text().replace("2520.09", ".nan"), "nan.*finite"),
+        (OUTDOOR_CAMERA.read_text().replace("2520.09", "true"), "focal lengths in K are 1 and 1"),
+        (OUTDOOR_CAMERA.read_text().replace("1768", "[1768]"), "must be a string.*not 'list'"),
+        (OUTDOOR_CAMERA.read_text().replace("1768", "1" + 400 * "0"), "more than the 33.6 million"),
+        (OUTDOOR_CAMERA.read_text().replace("plumb_bob", "[a]"), "distortion_model is a list"),
+        (OUTDOOR_CAMERA.read_text().replace("plumb_bob", ""), "distortion_model is a NoneType"),
+        (OUTDOOR_CAMERA.read_text().replace("994", "!!python/name:os.system"), "could not determ"),
+        ("[" * 5000, "is not one that camera_calibration wrote"),
+        ("x" * 200_000, "more than 100000 characters"),
         (OUTDOOR_CAMERA.read_text().replace("plumb_bob", "fisheye"), "equidistant"),
     ],
 )
@@ -201,9 +223,22 @@ def test_a_calibration_that_cannot_be_used_is_said(tmp_path, text, said):
     assert "\n" not in str(raised.value)
 
 
+def test_calibrations_changed_at_random_are_read_or_refused(tmp_path):
+    content, path = OUTDOOR_CAMERA.read_bytes(), tmp_path / "camera.yaml"
+    generator = np.random.default_rng(18)
+    refused = 0
+    for _ in range(400):
+        path.write_bytes(mutated(content, generator))
+        try:
+            camera_from_file(path)
+        except InputError as error:
+            refused += "\n" not in str(error)
+    assert 100 < refused < 400
+
+
 def test_processes_end_with_the_block_whatever_happens():
     def fail_meanwhile():
-        with processes() as group:
+        with processes(os.environ) as group:
             group.start("sleeper", ["sleep", "1234.5"])
             raise RuntimeError("meanwhile")
 
@@ -214,9 +249,9 @@ def test_processes_end_with_the_block_whatever_happens():
 
 def test_processes_end_with_ours_even_when_it_is_killed():
     program = (
-        "import time\n"
+        "import os, time\n"
         "from erd_ros.demo.processes import processes\n"
-        "with processes() as group:\n"
+        "with processes(os.environ) as group:\n"
         "    group.start('sleeper', ['sleep', '1234.75'])\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"
@@ -232,7 +267,7 @@ def test_processes_end_with_ours_even_when_it_is_killed():
 
 
 def test_a_process_that_fails_is_named():
-    with processes() as group:
+    with processes(os.environ) as group:
         group.start("sleeper", ["sleep", "1234.25"])
         group.start("liar", ["false"])
         with pytest.raises(BackendError, match="liar ended early with code 1"):

@@ -37,7 +37,7 @@ def test_every_source_is_named_in_its_description():
 
 def test_what_it_includes_exists_and_knows_the_arguments_it_gets():
     included = (ROOT / "launch" / "erd.launch.py").read_text()
-    for name in ("params_file", "log_level", "rviz", "input"):
+    for name in ("params_file", "log_level", "rviz", "fixed_frame", "input"):
         assert f'"{name}"' in included
     assert (ROOT / "config" / "erd_node.yaml").is_file()
 

@@ -149,6 +149,7 @@ def python(code):
     ("error", "message"),
     [
         ("ModuleNotFoundError('No module named mediapipe')", "pip install erd_ros[mediapipe]"),
+        ("ImportError('numpy.core.multiarray failed to import')", "numpy>=1.26,<2"),
         ("ImportError('libGLESv2.so.2: cannot open shared object file')", "apt install libgl1"),
     ],
 )

@@ -247,3 +247,38 @@ def test_a_process_that_dies_while_it_builds_is_in_nobody_s_way(folder, builder,
         assert builder.get(folder) == PLAN
     assert builder.builds == 1
     assert time.monotonic() - started < 60  # it does not wait for the 600 s
+
+
+def test_a_pipe_in_place_of_an_engine_does_not_wait_for_a_writer(folder, builder, caplog):
+    builder.get(folder)
+    engine_file(folder).unlink()
+    os.mkfifo(engine_file(folder), 0o600)
+    started = time.monotonic()
+    assert builder.get(folder) == PLAN
+    assert time.monotonic() - started < 5
+    assert builder.builds == 2
+    assert "is not a file" in caplog.text
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])
+def test_what_is_no_lock_s_file_costs_a_build(folder, builder, caplog, make):
+    folder.mkdir(0o700)
+    make(engine_file(folder).with_suffix(".lock"))
+    assert builder.get(folder) == PLAN
+    assert "engines cannot be kept" in caplog.text
+    assert not engine_file(folder).exists()
+
+
+def test_a_lock_s_link_makes_no_file_elsewhere(folder, builder, tmp_path):
+    folder.mkdir(0o700)
+    engine_file(folder).with_suffix(".lock").symlink_to(tmp_path / "elsewhere")
+    assert builder.get(folder) == PLAN
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_header_nested_without_end_is_built_anew(folder, builder):
+    builder.get(folder)
+    header = b"[" * 9000
+    engine_file(folder).write_bytes(b"erd_ros engine 1\n" + header + b"\n")
+    assert builder.get(folder) == PLAN
+    assert builder.builds == 2

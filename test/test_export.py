@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: no traini
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: no export here")
 
 import erd_ros.export as module
-from erd_ros import golden
+from erd_ros import digest, golden
 from erd_ros.artifact import METADATA_KEY, STEPS_KEY, Artifact
 from erd_ros.cli import main
 from erd_ros.errors import ArtifactError, InputError
@@ -77,7 +77,7 @@ def test_graph_holds_its_contract(exported):
     }  # fmt: skip
     metadata = {one.key: one.value for one in graph.metadata_props}
     assert Artifact.from_metadata(metadata, "test") == untrained_model()[1]
-    assert set(metadata) == {METADATA_KEY, STEPS_KEY, golden.METADATA_KEY}
+    assert set(metadata) == {METADATA_KEY, STEPS_KEY, golden.METADATA_KEY, digest.METADATA_KEY}
     steps = onnx.GraphProto.FromString(base64.b64decode(metadata[STEPS_KEY]))
     names = {f"{what}_step_{step}" for what in ("joints", "root") for step in range(3)}
     assert {value.name for value in steps.output} == names

@@ -17,6 +17,7 @@ from ros_people import (
     model_path,
     scene_of,
     seen_by,
+    seen_in,
 )
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
@@ -79,6 +80,15 @@ def test_bodies_come_and_go(bench):
         lambda: bench.client.node.count_publishers("/humans/bodies/b0002/roi") == 0,
         "the end of the topics of the other",
     )
+    odd = bench.ask(camera_info(), message_of(seen, 4.0, ids=["7", "two words"]))
+    number, digest = (person.id for person in seen_in(odd))
+    assert number == "n0007"
+    bench.client.wait_for(lambda: tracked[-1].ids == [number, digest], "odd ids")
+    bench.client.wait_for(
+        lambda: bench.client.node.count_publishers(f"/humans/bodies/{digest}/roi") == 1,
+        "the topics of an odd id",
+    )
+    assert "internal error" not in bench.process.log()
 
 
 def test_joint_angles_are_those_of_the_skeleton(bench):

@@ -7,7 +7,7 @@ from sensor_msgs.msg import Image
 
 from erd_ros.errors import InputError
 from erd_ros.ros import images
-from erd_ros.ros.images import ENCODINGS, rgb_from_image
+from erd_ros.ros.images import ALIASES, ENCODINGS, rgb_from_image, size_of_image
 
 HEIGHT, WIDTH = 6, 10
 
@@ -65,7 +65,7 @@ def test_bayer_patterns_are_named_as_ros_names_them(encoding, first_row):
     assert (red, green, blue) == (200, 100, 50)
 
 
-@pytest.mark.parametrize("encoding", ["16UC1", "nv21", "jpeg", ""])
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1", "jpeg", ""])
 def test_unknown_encoding_names_it_and_the_choices(encoding):
     message = Image(height=2, width=2, encoding=encoding, step=2)
     with pytest.raises(InputError, match=f"'{encoding}'.*rgb8, bgr8.*mono8"):
@@ -116,3 +116,54 @@ def test_nv12_with_padded_rows():
     message.data = message.data[:-1]
     with pytest.raises(InputError, match="1439 bytes, but 36 rows of 40 bytes take 1440"):
         rgb_from_image(message)
+
+
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize("alias", ALIASES)
+def test_new_names_give_the_picture_of_the_old_names(alias, padding):
+    array = pixels(ALIASES[alias])
+    expected = cv2.cvtColor(array, TO_RGB[ALIASES[alias]])
+    message = message_of(array, alias, padding)
+    np.testing.assert_array_equal(rgb_from_image(message), expected)
+    assert message.encoding == alias
+
+
+def test_nv21_is_nv12_with_red_and_blue_in_turn():
+    planes = np.random.default_rng(3).integers(0, 255, (36, 32), np.uint8)
+    message = Image(width=32, height=24, encoding="nv21", step=32)
+    message.data.frombytes(planes.tobytes())
+    expected = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_NV21)
+    np.testing.assert_array_equal(rgb_from_image(message), expected)
+
+
+@pytest.mark.parametrize(("order", "bigendian"), [("<u2", 0), (">u2", 1)])
+def test_sixteen_bits_of_grey_are_scaled_to_eight(order, bigendian):
+    values = np.array([[0, 128, 129, 32768], [65535, 65407, 257, 514]], np.uint16)
+    message = message_of(
+        np.frombuffer(values.astype(order).tobytes(), np.uint8).reshape(2, 8), "mono16", 4
+    )
+    message.width, message.is_bigendian = 4, bigendian
+    scaled = np.round(values * (255 / 65535)).astype(np.uint8)
+    np.testing.assert_array_equal(rgb_from_image(message), np.repeat(scaled[..., None], 3, -1))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+@pytest.mark.parametrize("height", [1, 2, 3, 4])
+@pytest.mark.parametrize("encoding", [*ENCODINGS, *ALIASES])
+def test_small_and_odd_images_are_read_or_refused_in_a_line(encoding, height, width):
+    channels = ENCODINGS[ALIASES.get(encoding, encoding)]
+    message = message_of(np.zeros((height, width * channels), np.uint8), encoding)
+    message.width = width
+    odd = encoding in ("yuv422", "yuv422_yuy2", "yuyv", "uyvy") and width % 2
+    tiny = encoding.startswith("bayer") and min(width, height) < 3
+    if odd or tiny:
+        with pytest.raises(InputError, match=rf"{encoding} image is {width}"):
+            rgb_from_image(message)
+    else:
+        assert rgb_from_image(message).shape == (height, width, 3)
+
+
+def test_raw_images_larger_than_the_limit_are_refused_unread():
+    message = Image(width=65000, height=16000, encoding="mono8", step=65000)
+    with pytest.raises(InputError, match=r"65000x16000, more than the 33.6 million pixels"):
+        size_of_image(message)

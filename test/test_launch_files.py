@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import os
+import re
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ros_harness import RosBench
 from ros_people import CAMERAS, camera_info, message_of, model_path, seen_by
 from sensor_msgs.msg import CameraInfo
 
-from erd_ros.demo.processes import FASTDDS_VARIABLES, fastdds_environment
+from erd_ros.fastdds import FASTDDS_VARIABLES, fastdds_environment
 from erd_ros.ros.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +35,9 @@ ARGUMENTS = {
     "use_sim_time",
     "log_level",
     "rviz",
+    "fixed_frame",
 }
+DOCK_AREAS = {"left": "00000000", "bottom": "00000003"}  # Qt's QInternal::DockPosition
 
 
 def assignments() -> dict[str, ast.expr]:
@@ -48,6 +51,17 @@ def assignments() -> dict[str, ast.expr]:
     }
 
 
+def functions() -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(LAUNCH_FILE.read_text())
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def function_alone(name, **names):
+    """One function of the launch file without the rest: launch itself is not on PyPI."""
+    exec(compile(ast.Module([functions()[name]], []), str(LAUNCH_FILE), "exec"), names)
+    return names[name]
+
+
 def test_arguments_are_those_of_the_readme_with_a_description_each():
     keys = {key.value for key in assignments()["ARGUMENTS"].keys}
     assert keys == ARGUMENTS
@@ -56,7 +70,7 @@ def test_arguments_are_those_of_the_readme_with_a_description_each():
 
 
 def test_every_file_it_names_exists():
-    for name in ("PARAMETERS", "FASTDDS_PROFILE", "RVIZ_CONFIG", "RVIZ_CONFIG_ROBOT"):
+    for name in ("PARAMETERS", "RVIZ_CONFIG", "RVIZ_CONFIG_ROBOT"):
         strings = [n for n in ast.walk(assignments()[name]) if isinstance(n, ast.Constant)]
         strings.sort(key=lambda node: node.col_offset)
         assert ROOT.joinpath(*(string.value for string in strings)).is_file(), name
@@ -80,6 +94,46 @@ def test_rviz_config_shows_what_the_node_publishes(file, frame):
     assert config["Global Options"]["Fixed Frame"] == frame
 
 
+@pytest.mark.parametrize("file", ["erd.rviz", "erd_robot.rviz"])
+def test_the_3d_view_has_most_of_rviz_window(file):
+    """As QMainWindow::saveState writes it: dock areas with width and height, names in UTF-16."""
+    config = yaml.safe_load((ROOT / "rviz" / file).read_text())
+    window = config["Window Geometry"]
+    state = window["QMainWindow State"]
+    areas = {
+        name: re.search(f"{position}(?P<w>.{{8}})(?P<h>.{{8}})fc", state)
+        for name, position in DOCK_AREAS.items()
+    }
+    assert int(areas["left"]["w"], 16) < window["Width"] / 4
+    assert int(areas["bottom"]["h"], 16) < window["Height"] / 10
+    panels = {panel["Name"] for panel in config["Panels"]}
+    for name in panels | {"Image"}:
+        at = state.index(name.encode("utf-16-be").hex())
+        assert (at > areas["bottom"].start()) == (name == "Time")
+
+
+@pytest.mark.parametrize(
+    ("target_frame", "fixed_frame", "arguments"),
+    [
+        ("", "", ["-d", "camera"]),
+        (
+            "",
+            "realsense_color_optical_frame",
+            ["-d", "camera", "-f", "realsense_color_optical_frame"],
+        ),
+        ("base_link", "", ["-d", "robot", "-f", "base_link"]),
+        ("base_link", "map", ["-d", "robot", "-f", "map"]),
+    ],
+)
+def test_rviz_starts_in_the_frame_that_is_given(target_frame, fixed_frame, arguments):
+    rviz_arguments = function_alone(
+        "_rviz_arguments", RVIZ_CONFIG="camera", RVIZ_CONFIG_ROBOT="robot"
+    )
+    assert rviz_arguments(target_frame, fixed_frame) == arguments
+    nodes = ast.unparse(functions()["nodes"])
+    assert "_rviz_arguments(value['target_frame'], value['fixed_frame'])" in nodes
+
+
 def test_arguments_that_name_parameters_are_parameters_and_topics_are_those_of_the_node():
     chosen = {name.value for name in assignments()["CHOSEN"].elts}
     parameters = {parameter.name for parameter in PARAMETERS}
@@ -89,11 +143,14 @@ def test_arguments_that_name_parameters_are_parameters_and_topics_are_those_of_t
 
 
 def test_both_names_of_the_fastdds_profile_are_set_and_the_users_own_goes_first():
-    assert ast.literal_eval(assignments()["FASTDDS_VARIABLES"]) == FASTDDS_VARIABLES
     profile = str(ROOT / "config" / "fastdds.xml")
     assert fastdds_environment({}) == dict.fromkeys(FASTDDS_VARIABLES, profile)
     own = {FASTDDS_VARIABLES[0]: "/own.xml"}
     assert fastdds_environment(own) == dict.fromkeys(FASTDDS_VARIABLES, "/own.xml")
+    described = functions()["generate_launch_description"]
+    assert "SetEnvironmentVariable(name, profile) for name, profile in fastdds_environment(" in (
+        ast.unparse(described)
+    )
 
 
 def test_fastdds_profile_is_for_whole_images():
@@ -105,18 +162,13 @@ def test_fastdds_profile_is_for_whole_images():
 
 
 def test_a_params_file_that_is_not_there_is_refused(tmp_path):
-    """The check alone, for launch itself is not on PyPI."""
-    tree = ast.parse(LAUNCH_FILE.read_text())
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    names = {"Path": Path, "PARAMETERS": "/share/erd_node.yaml"}
-    check = ast.Module([functions["_check_params_file"]], [])
-    exec(compile(check, str(LAUNCH_FILE), "exec"), names)
+    check = function_alone("_check_params_file", Path=Path, PARAMETERS="/share/erd_node.yaml")
     with pytest.raises(RuntimeError, match=r"'/nowhere\.yaml' is not there; .*/share/erd_node"):
-        names["_check_params_file"]("/nowhere.yaml")
+        check("/nowhere.yaml")
     given = tmp_path / "given.yaml"
     given.touch()
-    names["_check_params_file"](str(given))
-    assert "_check_params_file(" in ast.unparse(functions["nodes"])
+    check(str(given))
+    assert "_check_params_file(" in ast.unparse(functions()["nodes"])
 
 
 def test_launched_node_listens_where_it_is_told(tmp_path):

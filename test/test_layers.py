@@ -12,24 +12,43 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "erd_ros"
 
-CORE = {"errors", "layouts", "skeleton", "pose", "cues", "artifact", "golden"}
+CORE = {
+    "errors",
+    "layouts",
+    "skeleton",
+    "pose",
+    "cues",
+    "artifact",
+    "golden",
+    "image_file",
+    "input_file",
+    "digest",
+    "files",
+    "npz_arrays",
+}
 LEARNING = CORE | {"geometry", "models", "mocap", "data", "metrics", "report"}
 ANYTHING = None
 MAY_IMPORT = {
     "": set(),  # erd_ros/__init__.py: the installed folder is shared with the generated messages
     "errors": set(),
+    "fastdds": set(),
     "layouts": set(),
     "skeleton": {"errors", "layouts"},
     "pose": {"errors", "skeleton"},
     "cues": {"errors", "pose"},
+    "image_file": {"errors"},
+    "input_file": {"errors"},
     "artifact": {"errors", "skeleton"},
     "golden": {"errors", "pose"},
+    "digest": {"errors"},
+    "files": {"errors"},
+    "npz_arrays": {"errors", "files"},
     "geometry": CORE,
     "mocap": CORE,
     "models": CORE | {"geometry"},
     "data": CORE | {"geometry", "mocap", "models"},
     "metrics": CORE | {"geometry"},
-    "report": {"errors"},
+    "report": {"errors", "files"},
     "train": LEARNING,
     "export": LEARNING,
     "runtime": CORE | {"geometry"},
@@ -37,8 +56,8 @@ MAY_IMPORT = {
     "bench": CORE | {"report", "runtime"},
     "reproduce": LEARNING | {"train", "evaluate"},
     "synthetic": CORE | {"geometry"},
-    "demo": CORE | {"geometry", "metrics", "report", "synthetic"},
-    "ros": CORE | {"geometry", "runtime", "synthetic", "demo"},
+    "demo": CORE | {"fastdds", "geometry", "metrics", "report", "synthetic"},
+    "ros": CORE | {"fastdds", "geometry", "runtime", "synthetic", "demo"},
     "commands": ANYTHING,  # what is heavy only inside functions
     "cli": ANYTHING,
 }

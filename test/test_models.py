@@ -152,6 +152,10 @@ def test_sizes_are_those_of_the_papers():
         (lambda: LifterConfig(width=0), "width is 0"),
         (lambda: LifterConfig(dropout=1), "dropout is 1"),
         (lambda: LifterConfig(blocks=-1), "blocks is -1"),
+        (lambda: ModelConfig(steps=10**9), "steps is 1000000000, expected 0 to 64"),
+        (lambda: LifterConfig(width=10**9), "width is 1000000000, expected 1 to 4096"),
+        (lambda: LifterConfig(blocks=10**9), "blocks is 1000000000, expected 0 to 16"),
+        (lambda: LifterConfig(neighbours=10**9), "neighbours is 1000000000, expected 1 to 64"),
     ],
 )
 def test_configurations_that_make_no_sense(make, message):
@@ -196,3 +200,7 @@ def test_checkpoints_that_are_no_models(tmp_path):
     write_tensors(path, tensors, metadata | {MODEL_KEY: '{"lifter": "linear"}'})
     with pytest.raises(ArtifactError, match="do not make a model"):
         load_model(path)
+    for garbage in ("null", "[]", "3", '{"inputs": 3}', "[" * 200_000, "9" * 5000):
+        write_tensors(path, tensors, metadata | {MODEL_KEY: garbage})
+        with pytest.raises(ArtifactError, match="do not make a model"):
+            load_model(path)

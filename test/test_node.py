@@ -148,6 +148,13 @@ def test_poses_and_tf_turn_as_the_body_does(bench):
         received = Rotation.from_quat([rotation.x, rotation.y, rotation.z, rotation.w])
         difference = received.inv() * Rotation.from_matrix(rotations[index])
         assert difference.magnitude() < 1e-4
+    poses.clear(), frames.clear()
+    bench.stamp_s += 1
+    message = message_of(keypoints, bench.stamp_s)
+    message.header.frame_id = "/camera"  # none for tf2
+    answer = bench.ask(camera_info(header=message.header), message)
+    bench.client.wait_for(lambda: poses and poses[-1].header == answer.header, "poses")
+    assert frames == []
 
 
 def test_markers_come_and_are_deleted_with_the_person(bench):

@@ -14,10 +14,14 @@ from sensor_msgs.msg import Image
 
 from erd_ros.cues import ANKLE_HEIGHT
 from erd_ros.errors import InputError
+from erd_ros.geometry.camera import Camera
 from erd_ros.pose import Keypoints2D
+from erd_ros.ros.depth import DepthImages, depths_of_people, metres_from_depth_image
 from erd_ros.ros.frames import Placement
-from erd_ros.ros.knowledge import DepthImages, cues_of_persons, metres_from_depth_image, used_cues
+from erd_ros.ros.knowledge import cues_of_persons, used_cues
 from erd_ros.ros.parameters import NodeParameters
+from erd_ros.ros.pipeline import Inputs, Pipeline
+from erd_ros.runtime import DEFAULT_MODEL, load
 from erd_ros.skeleton import COCO17
 
 PINHOLE = CAMERAS["pinhole"]
@@ -44,14 +48,14 @@ def two_people():
 
 
 def test_nothing_known_is_no_cue():
-    cues = cues_of_persons(two_people(), NodeParameters(), None, None, [0, 0])
+    cues = cues_of_persons(NodeParameters(), None, [0, 0])
     assert [used_cues(cue) for cue in cues] == [0, 0]
     assert all(math.isinf(cue.size_deviation) for cue in cues)
 
 
 def test_height_is_from_the_ground_and_size_from_the_ankle():
     parameters = NodeParameters(person_height_deviation=0.03)
-    (cue, other) = cues_of_persons(two_people(), parameters, None, None, [1.78, 0])
+    (cue, other) = cues_of_persons(parameters, None, [1.78, 0])
     assert cue.size == pytest.approx(1.78 - ANKLE_HEIGHT)
     assert cue.size_deviation == 0.03
     assert [used_cues(cue), used_cues(other)] == [Person3D.CUE_SIZE, 0]
@@ -62,7 +66,7 @@ def test_ground_is_seen_from_the_camera():
     level = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
     tilted = level @ Rotation.from_euler("x", -20, degrees=True).as_matrix()
     placement = Placement(tilted, np.array([4.0, 5.0, 1.1]))
-    (cue, _) = cues_of_persons(two_people(), NodeParameters(), placement, None, [0, 0])
+    (cue, _) = cues_of_persons(NodeParameters(), placement, [0, 0])
     assert cue.camera_height == 1.1
     np.testing.assert_allclose(
         cue.up, (0, -math.cos(math.radians(20)), -math.sin(math.radians(20))), atol=1e-9
@@ -70,15 +74,40 @@ def test_ground_is_seen_from_the_camera():
     assert used_cues(cue) == Person3D.CUE_GROUND
 
 
-def test_depth_is_that_behind_the_middle_of_the_hips():
+SMALL = Camera(320, 120, [[300, 0, 160], [0, 300, 60], [0, 0, 1]])
+
+
+def test_depth_is_that_of_the_body_around_the_middle_of_the_hips():
     depths = np.full((120, 320), np.nan, np.float32)
-    depths[48:53, 198:203] = 3.0
-    depths[50, 200] = 9.0  # one pixel that sees past the body
-    parameters = NodeParameters(use_depth=True, depth_deviation=0.07)
-    first, second = cues_of_persons(two_people(), parameters, None, depths, [0, 0])
-    assert first.depth == pytest.approx(3.1)  # the pelvis lies behind what is seen of it
-    assert first.depth_deviation == 0.07
-    assert [used_cues(cue) for cue in (first, second)] == [Person3D.CUE_DEPTH, 0]
+    depths[30:70, 180:220] = 3.0
+    depths[45:55, 195:205] = 9.0  # some pixels that see past the body
+    depths[60, 30] = 5.0  # one pixel is no body
+    found = depths_of_people(two_people(), depth_image(depths), SMALL, (FRAME_ID,))
+    # The pelvis lies behind what is seen of it.
+    np.testing.assert_allclose(found, [3.1, np.nan], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "missing"),
+    [("32FC1", (0, -1, np.nan, np.inf, -np.inf)), ("16UC1", (0, 65535))],
+)
+def test_what_is_no_return_is_not_measured(encoding, missing):
+    unit = {"32FC1": 1, "16UC1": 1000}[encoding]
+    for value in missing:
+        image = np.full((120, 320), value)
+        found = depths_of_people(two_people(), depth_image(image, encoding), SMALL, (FRAME_ID,))
+        assert np.isnan(found).all()
+        image[::2] = 3 * unit  # every other row
+        found = depths_of_people(two_people(), depth_image(image, encoding), SMALL, (FRAME_ID,))
+        np.testing.assert_allclose(found, 3.1, rtol=1e-6)
+
+
+def test_a_depth_image_of_another_size_or_frame_is_refused():
+    fits = depth_image(np.ones((120, 320)))
+    with pytest.raises(InputError, match=r"is 320x120, the camera's image 640x480.*registered"):
+        depths_of_people(two_people(), fits, PINHOLE, (FRAME_ID,))
+    with pytest.raises(InputError, match=rf"frame '{FRAME_ID}', the camera's image in 'colour'"):
+        depths_of_people(two_people(), fits, SMALL, ("colour", "rgb"))
 
 
 def test_depth_images_are_metres_whatever_their_unit():
@@ -87,7 +116,7 @@ def test_depth_images_are_metres_whatever_their_unit():
     millimetres = np.nan_to_num(metres * 1000)
     np.testing.assert_allclose(
         metres_from_depth_image(depth_image(millimetres, "16UC1", padding=2)),
-        np.nan_to_num(metres),
+        metres,
         rtol=1e-6,
     )
     wrong = depth_image(metres)
@@ -111,6 +140,37 @@ def test_the_depth_image_nearest_in_time_is_taken_if_it_is_near():
     assert images.of(Time(sec=1, nanosec=200_000_000)) is None
 
 
+@pytest.mark.parametrize("error", ["metres", "millimetres", "size", "frame"])
+def test_a_depth_that_cannot_be_changes_nothing(error):
+    """Against the same people without a depth image."""
+    backend = load(DEFAULT_MODEL)
+    message, info = message_of(seen_by(PINHOLE), 1.0), camera_info()
+    unit = {"millimetres": 1000}.get(error, 1)
+    image = depth_image(np.full((480, 640), 4.0 * unit))
+    if error == "size":
+        image = depth_image(np.full((240, 320), 4.0))
+    elif error == "frame":
+        image.header.frame_id = "left_infrared"
+    remarks = []
+    parameters = NodeParameters(input="keypoints", use_depth=True)
+    pipeline = Pipeline(parameters, backend, None, lambda *remark: remarks.append(remark))
+    people = pipeline.scene(Inputs(message, info, image)).people
+    alone = Pipeline(NodeParameters(input="keypoints"), backend, None, lambda *_: None)
+    without = alone.scene(Inputs(message, info)).people
+    if error == "metres":
+        np.testing.assert_allclose(people.root[:, 2], 4.1, atol=0.1)
+        assert (people.cues == Person3D.CUE_DEPTH).all()
+        assert remarks == []
+        return
+    np.testing.assert_allclose(people.root, without.root, atol=1e-5)
+    assert (people.cues == 0).all()
+    assert {cause for cause, _ in remarks} == {
+        "depth refused" if error == "millimetres" else "no depth"
+    }
+    if error == "millimetres":
+        assert "person 0 at 4000.10 m, by the keypoints it is" in remarks[0][1]
+
+
 def ask_with_depth(bench, stamp_s, depth_m):
     message = message_of(seen_by(PINHOLE), stamp_s)
     image = depth_image(np.full((480, 640), depth_m * 1000), "16UC1")
@@ -120,15 +180,15 @@ def ask_with_depth(bench, stamp_s, depth_m):
     return bench.ask(camera_info(), message).persons
 
 
-def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path, model_with_cues):
+def test_a_depth_image_and_a_height_decide_where_people_are(tmp_path):
     with RosBench(tmp_path) as bench:
         bench.start_on_keypoints(
-            model_with_cues, "use_depth:=true", "depth_deviation:=0.001",
+            str(DEFAULT_MODEL), "use_depth:=true", "depth_deviation:=0.001",
             "person_height:=1.7", "person_height_deviation:=1.0", "smoothing_lag:=0.0",
         )  # fmt: skip
         bench.depth = bench.client.publisher(Image, "depth_image")
         bench.connect(bench.depth)
-        for stamp_s, depth_m in ((1.0, 3.0), (2.0, 5.5)):
+        for stamp_s, depth_m in ((1.0, 3.5), (2.0, 4.0)):
             for person in ask_with_depth(bench, stamp_s, depth_m):
                 assert person.cues == Person3D.CUE_SIZE + Person3D.CUE_DEPTH
                 assert person.root.z == pytest.approx(depth_m + 0.1, abs=0.02)

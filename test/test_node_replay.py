@@ -20,6 +20,7 @@ from visualization_msgs.msg import MarkerArray
 
 from erd_ros.demo.bag import bag_topics
 from erd_ros.ros.packets import info_from_camera, message_from_keypoints, packets_of_bag
+from erd_ros.runtime.people import way_s
 from erd_ros.synthetic import SyntheticConfig, robot_camera, synthesise
 
 FRAMES = 40  # two seconds
@@ -190,7 +191,7 @@ def test_people_can_be_moved_on_to_the_time_of_publication(tmp_path, bag):
         people = [person for person in answer.persons if person.state != Person3D.ENDED]
         for person, pose in zip(people, as_of_stamp.poses, strict=True):
             for axis in "xyz":
-                step = AGE_S * getattr(person.velocity, axis)
+                step = way_s(AGE_S) * getattr(person.velocity, axis)
                 moved = getattr(person.root, axis) - getattr(pose.position, axis)
                 assert moved == pytest.approx(step, abs=1e-6)
             placed += 1

@@ -28,13 +28,12 @@ INTERFACES = sorted(
 ROSDEP_KEYS = {  # of imported modules, where the key is not the module's own name
     "cv2": "python3-opencv",
     "matplotlib": "python3-matplotlib",
-    "mediapipe": "python3-mediapipe-pip",
     "numpy": "python3-numpy",
-    "onnxruntime": "python3-onnxruntime-pip",
     "rich": "python3-rich",
     "scipy": "python3-scipy",
     "yaml": "python3-yaml",
 }
+BY_PIP = ("mediapipe", "onnxruntime")  # into an environment beside apt's: docs/ros.md
 
 
 # pip puts the wheels of ROS here; on a robot ROS lies elsewhere and colcon builds the package.
@@ -89,12 +88,22 @@ def test_shared_files_are_installed(share, folder):
     assert names <= {path.name for path in (share / folder).iterdir()}, "make messages copies them"
 
 
+def test_no_rosdep_key_runs_pip_on_the_robots_python():
+    keys = {element.text for element in MANIFEST if element.text}
+    assert not {key for key in keys if key.endswith("-pip")}
+    heavy = {"mediapipe", "onnxruntime", "rerun", "tensorrt", "torch"}
+    assert not {key for key in keys if heavy & set(re.split(r"\W", key))}
+    for name in BY_PIP:
+        assert name in text("docs/ros.md")
+
+
 def test_manifest_declares_what_the_robot_imports():
     declared = {element.text for element in MANIFEST if element.tag in ("depend", "exec_depend")}
     robot_arm = ("ros", "runtime", "geometry", "demo")
     imported = set(imported_modules("launch", *(f"erd_ros/{name}" for name in robot_arm)))
     imported -= set(sys.stdlib_module_names) | {
         "erd_ros",
+        *BY_PIP,
         "rosbags",  # stands in where cv_bridge and ROS's own bags are missing
         "rerun",  # no rosdep key; RViz is what the manifest asks for
         "tensorrt",  # JetPack or NVIDIA's packages bring it, no rosdep key; the CPU does without

@@ -9,7 +9,7 @@ from erd_ros.msg import Joint3D, Person3D
 from ros_people import scene_of
 
 from erd_ros.pose import Pose3D
-from erd_ros.ros.people_message import PeopleWriter, moved_on
+from erd_ros.ros.people_message import PeopleWriter, ahead_s, moved_on
 from erd_ros.ros.scene import possible_joints
 from erd_ros.runtime.people import PeopleConfig, PeopleFilter
 from erd_ros.skeleton import BLAZEPOSE33, H36M17
@@ -147,7 +147,8 @@ def test_who_is_moved_on_is_known_less_surely():
     unsure = np.zeros((2, 3, 3)), np.zeros((2, 17, 3, 3))
     now = replace(now, velocity=velocity, covariance=unsure[0], of_joints=unsure[1])
     later = moved_on(now, 0.2)
-    step = np.array([[0.2, 0, -0.1], [0, 0, 0]])
+    step = 0.5 * (1 - np.exp(-0.4)) * velocity
+    step[1] = 0
     np.testing.assert_allclose(later.root - now.root, step, atol=1e-9)
     np.testing.assert_allclose(
         later.joints - now.joints, step[:, None] + np.zeros((17, 3)), atol=1e-9
@@ -155,3 +156,21 @@ def test_who_is_moved_on_is_known_less_surely():
     spread = 0.01 * np.eye(3)
     np.testing.assert_allclose(later.covariance, np.broadcast_to(spread, (2, 3, 3)))
     np.testing.assert_allclose(later.of_joints, np.broadcast_to(spread, (2, 17, 3, 3)))
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 60.0])
+def test_nobody_is_moved_behind_the_camera(seconds):
+    now = scene(1).people
+    for distance_m in (0.5, 2.0, 4.0):
+        root = np.array([[0.1, 0, distance_m]])
+        fast = replace(now, root=root, joints=now.joints, velocity=-3 * root)
+        later = moved_on(fast, seconds)
+        assert later.root[0, 2] > 0
+        away = moved_on(replace(fast, root=root + 7, velocity=-3 * root), seconds, (7, 7, 7))
+        assert away.root[0, 2] > 7
+        assert np.linalg.norm(moved_on(replace(fast, velocity=root), 60.0).root - root) < 2.1
+
+
+def test_an_age_that_no_image_has_moves_nobody():
+    assert [ahead_s(age) for age in (0.0, 0.25, 1.0)] == [0.0, 0.25, 1.0]
+    assert [ahead_s(age) for age in (1.01, 59.0, math.nan)] == [0.0] * 3

@@ -21,7 +21,7 @@ from erd_ros.ros.pipeline import Inputs, Pipeline
 from erd_ros.runtime import load
 from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator
-from erd_ros.runtime.plausible import seen_keypoints, surest
+from erd_ros.runtime.plausible import possible_places, seen_keypoints, surest
 from erd_ros.skeleton import COCO17, H36M17
 
 CAMERA = Camera(1280, 720, [[900, 0, 640], [0, 900, 360], [0, 0, 1]])
@@ -73,9 +73,10 @@ def test_a_camera_whose_roll_is_known_by_tf_is_as_good_as_an_upright_one(
     assert (rolled < 1.1 * upright + 10).all(), (upright, rolled)
 
 
-def test_a_camera_that_hangs_upside_down_is_noticed_by_the_people(estimator, standing):
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_camera_that_is_rolled_is_noticed_by_the_people(estimator, standing, degrees):
     upright = errors_mm(estimator, standing, 0, up_known=False)
-    rolled = errors_mm(estimator, standing, 180, up_known=False)
+    rolled = errors_mm(estimator, standing, degrees, up_known=False)
     assert (rolled < 1.2 * upright + 15).all(), (upright, rolled)
 
 
@@ -189,3 +190,10 @@ def test_one_wrong_height_of_the_camera_costs_nobody_a_later_frame(estimator, st
         scene = pipeline.scene(Inputs(message_of(keypoints, 1 + 0.1 * frame), camera_info(CAMERA)))
     assert len(scene.people) == 2
     assert (np.linalg.norm(scene.people.root - two[:, 0], axis=-1) < 0.5).all()
+
+
+def test_nobody_stands_where_the_lens_shows_no_joint():
+    """A strong distortion has no pixel for any of them, so that nothing can be compared."""
+    roots = np.array([[0, 0, 3], [0, 0, 3]], np.float32)
+    residuals = np.array([0.1, np.nan], np.float32)
+    assert possible_places(roots, None, None, residuals).tolist() == [True, False]

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from erd_ros.demo.bag import bag_topics
-from erd_ros.demo.sources import CaptureSource
+from erd_ros.demo.capture import CaptureSource
 from erd_ros.errors import InputError
 from erd_ros.ros.cameras import camera_from_info
 from erd_ros.ros.convert import keypoints_from_message
@@ -95,9 +95,7 @@ def test_synthetic_sequence_is_published_whole(tmp_path):
     assert camera.distortion == sequence.camera.distortion
     for index in (0, 17, 39):
         message = heard["keypoints"][index]
-        received = keypoints_from_message(
-            message, (camera.width, camera.height), image_margin=0.1
-        ).keypoints
+        received = keypoints_from_message(message, (camera.width, camera.height)).keypoints
         np.testing.assert_allclose(received.pixels, sequence.pixels[index], rtol=1e-6)
         assert heard["keypoints"][index].persons[0].id == ""
 

@@ -53,6 +53,7 @@ def test_numbers_come_back_to_the_bit():
     "text",
     [
         "no JSON",
+        "[" * 100_000,
         "[]",
         '{"inputs": {}, "outputs": {}}',
         '{"inputs": {"rays": {"shape": [2], "float32": "AAAA"}}, "outputs": {}}',
@@ -100,6 +101,15 @@ def test_a_precision_without_tolerance_is_refused(tmp_path):
         load(tiny(tmp_path / "tiny.onnx", "int8"))
 
 
+@pytest.mark.parametrize(("part", "name"), [("inputs", "light"), ("outputs", "light")])
+def test_vectors_of_unknown_names_are_refused(tmp_path, part, name):
+    backend = load(tiny(tmp_path / "tiny.onnx"))
+    arrays = getattr(backend.golden, part)
+    arrays[name] = arrays.popitem()[1]
+    with pytest.raises(ArtifactError, match=r"golden vectors are of .*light.*`erd export`"):
+        self_test(backend)
+
+
 def test_nan_never_passes(tmp_path):
     backend = load(tiny(tmp_path / "tiny.onnx"))
     backend.golden.outputs["root"][0, 0] = np.nan
@@ -123,12 +133,12 @@ def test_a_device_that_is_not_there_is_an_error(tmp_path):
 
 
 def test_a_fallback_is_said(tmp_path, caplog):
-    """On a machine without a graphics processor, both backends of it are refused in turn."""
+    """On a machine without a graphics processor, all backends of it are refused in turn."""
     path = tiny(tmp_path / "tiny.onnx")
     backend = load(path, device="cuda", allow_fallback=True)
     assert (backend.name, backend.device) == ("onnxruntime", "cpu")
     assert [one.partition(":")[0] for one in backend.fallbacks] == [
-        "tensorrt on cuda", "onnxruntime on cuda",
+        "tensorrt on cuda", "onnxruntime_tensorrt on cuda", "onnxruntime on cuda",
     ]  # fmt: skip
     for reason in backend.fallbacks:
         assert reason in caplog.text

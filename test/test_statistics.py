@@ -89,3 +89,12 @@ def test_message_has_numbers_and_facts():
     assert values["latency p50 [s]"] == "0.0010"
     assert values["frames processed"] == "5"
     assert values["dropped: overwritten"] == "1"
+
+
+def test_why_frames_are_dropped_comes_before_what_else_is_noticed():
+    statistics = Statistics(now_s=0.0)
+    statistics.dropped("bad camera info", "not calibrated")
+    statistics.noticed("stamp stands still", "the stamp came before")
+    assert statistics.report(1.0).reason == "not calibrated"
+    statistics.noticed("stamp stands still", "the stamp came before")
+    assert statistics.report(2.0).reason == "the stamp came before"

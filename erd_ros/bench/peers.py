@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from erd_ros.errors import InputError
+from erd_ros.input_file import check_file
 from erd_ros.runtime.detectors.mediapipe_detector import MediapipeDetector
 
 _IMAGES = 60
@@ -20,6 +21,7 @@ def mediapipe_3d(video: Path) -> dict[str, float]:
     Raises InputError for a video that cannot be read or shows nobody, BackendError without
     MediaPipe.
     """
+    check_file(str(video), "video")
     capture = cv2.VideoCapture(str(video))
     detector = MediapipeDetector()
     times: list[float] = []

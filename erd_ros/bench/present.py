@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from erd_ros import report
+from erd_ros.files import write_whole
 from erd_ros.report import Table, empty_figure, markdown_tables
 
 # The section of docs/results.md.
@@ -55,7 +56,7 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    write_whole(path, lambda partial: figure.savefig(partial, dpi=120))
 
 
 def _tables(figures: Mapping[str, Any]) -> Iterator[Table]:

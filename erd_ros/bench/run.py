@@ -8,7 +8,6 @@ from typing import Any
 
 from erd_ros.bench.floor import Floor, Work, launch_seconds, measure_floor, work_of
 from erd_ros.bench.latency import Latency, latencies
-from erd_ros.bench.peers import mediapipe_3d
 from erd_ros.bench.process import start_up
 from erd_ros.errors import ArtifactError, BackendError, InputError
 from erd_ros.report import file_name
@@ -97,9 +96,15 @@ def bench(
                 for one in loaded
                 if one.threads == config.threads[0]
             },
-            "mediapipe": None if video is None else mediapipe_3d(video),
+            "mediapipe": None if video is None else _mediapipe(video),
             "missing": missing,
         }
+
+
+def _mediapipe(video: Path) -> dict[str, float]:
+    from erd_ros.bench.peers import mediapipe_3d  # it needs OpenCV, which nothing else here does
+
+    return mediapipe_3d(video)
 
 
 def _contenders(

@@ -23,11 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
+    from erd_ros.digest import read_onnx
     from erd_ros.errors import BackendError
+    from erd_ros.files import write_atomically
 
     try:
         from erd_ros.evaluate.deviations import measured_deviations, with_deviations
-        from erd_ros.models.checkpoint import write_atomically
     except ImportError as error:
         raise BackendError(
             f"this needs PyTorch and ONNX ({error}); install them with `pip install erd_ros[train]`"
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     deviations = measured_deviations(
         arguments.model, arguments.data, arguments.sources, arguments.split, arguments.seed
     )
-    content = with_deviations(arguments.model.read_bytes(), deviations)
+    content = with_deviations(read_onnx(arguments.model), deviations)
     write_atomically(arguments.model, content)
     seen, inferred = (max(row[i][0] for row in deviations) for i in (0, 1))
     print(

@@ -7,9 +7,14 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--video", metavar="FILE", help="play a video file")
+    source.add_argument("--video", metavar="FILE", help="play a video file, or show a photo")
     source.add_argument("--camera", metavar="N", type=int, help="use the camera of this number")
     source.add_argument("--bag", metavar="FOLDER", help="play the topics of a ROS 2 bag")
+    parser.add_argument(
+        "--image-topic",
+        metavar="TOPIC",
+        help="images of the bag to play (default: its keypoints, or else its colour camera)",
+    )
     camera = parser.add_mutually_exclusive_group()
     camera.add_argument(
         "--fov", metavar="DEG", type=float, help="horizontal field of view (60 is assumed)"

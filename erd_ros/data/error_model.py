@@ -18,6 +18,7 @@ from scipy.special import expit
 from torch import Generator, Tensor
 
 from erd_ros.errors import InputError
+from erd_ros.files import write_atomically
 
 KINDS = ("mixture", "gaussian")
 _UNIT = "pixels of a Human3.6M image, about 1000 wide"
@@ -187,11 +188,7 @@ def write_error_model(path: Path, model: ErrorModel, origin: str) -> None:
         "half_range": model.half_range,
         "joints": joints,
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_compact(content))
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    write_atomically(path, _compact(content).encode())
 
 
 def _compact(content: Mapping[str, Any]) -> str:

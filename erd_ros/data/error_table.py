@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
-from erd_ros.mocap.npz_arrays import read_npz_arrays
+from erd_ros.npz_arrays import read_npz_arrays, write_npz_arrays
 from erd_ros.skeleton import H36M17
 
 Array = NDArray[np.float64]
@@ -46,11 +46,8 @@ def write_error_table(
     """Write errors (N, J, 2) to an .npz file. Raises InputError when it cannot be written."""
     if path.suffix != ".npz":
         raise InputError(f"--out is {path}, expected a name that ends in .npz")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, errors=errors, joint_names=np.array(list(joint_names)))
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    arrays = {"errors": errors, "joint_names": np.array(list(joint_names))}
+    write_npz_arrays(path, arrays, compressed=True)
 
 
 def _read_npz(path: Path) -> tuple[Array, tuple[str, ...]]:

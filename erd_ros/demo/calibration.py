@@ -1,12 +1,17 @@
 """Where a camera's intrinsics come from when no driver publishes them: a file, or an assumption."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
+from erd_ros.geometry.camera_check import check_plausible
+from erd_ros.image_file import check_size
+
+_MOST_CHARACTERS = 100_000
 
 
 def camera_from_file(path: Path) -> Camera:
@@ -16,14 +21,7 @@ def camera_from_file(path: Path) -> Camera:
     cannot be used.
     """
     try:
-        values = yaml.safe_load(path.read_text())
-        return Camera(
-            int(values["image_width"]),
-            int(values["image_height"]),
-            np.array(values["camera_matrix"]["data"], np.float64).reshape(3, 3),
-            tuple(float(d) for d in values["distortion_coefficients"]["data"]),
-            str(values["distortion_model"]),
-        )
+        camera = _camera(yaml.safe_load(_text(path)))
     except OSError as error:
         raise InputError(
             f"camera calibration '{path}' cannot be read ({error.strerror}); give the YAML file "
@@ -35,11 +33,45 @@ def camera_from_file(path: Path) -> Camera:
             "camera_matrix, distortion_model and distortion_coefficients as camera_calibration "
             "writes them"
         ) from error
-    except (yaml.YAMLError, TypeError, ValueError) as error:
+    except (yaml.YAMLError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(
             f"camera calibration '{path}' is not one that camera_calibration wrote "
-            f"({' '.join(str(error).split())[:100]})"
+            f"({' '.join(str(error).split())})"
         ) from error
+    check_size(camera.width, camera.height)
+    check_plausible(camera)
+    return camera
+
+
+def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
+    with path.open(encoding="utf-8") as file:
+        text = file.read(_MOST_CHARACTERS + 1)
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"more than {_MOST_CHARACTERS} characters")
+    return text
+
+
+def _camera(values: Any) -> Camera:
+    return Camera(
+        int(values["image_width"]),
+        int(values["image_height"]),
+        np.array(_numbers(values["camera_matrix"]["data"]), np.float64).reshape(3, 3),
+        _numbers(values["distortion_coefficients"]["data"]),
+        _name(values["distortion_model"]),
+    )
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"distortion_model is a {type(value).__name__}, expected a name")
+    return value[:100]
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    """One by one: lists of lists that repeat each other would fill numpy's memory."""
+    return tuple(float(value) for value in values)
 
 
 def camera_from_field_of_view(width: int, height: int, horizontal_deg: float) -> Camera:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from erd_ros.demo.drawing import colour_of, draw_skeleton, from_jpeg
 from erd_ros.demo.figures import persons, rows_of, stature
 from erd_ros.demo.recording import Recording
+from erd_ros.files import write_whole
 from erd_ros.pose import FloatArray
 
 Array = NDArray[np.float64]
@@ -58,7 +59,7 @@ def save_picture(recording: Recording, path: Path, title: str, truth: Array | No
         _draw_view(axes, recording, shown, answer, view)
     _draw_distance(distance, recording, shown, truth)
     _draw_height(height, recording, shown)
-    figure.savefig(path)
+    write_whole(path, figure.savefig)
 
 
 def best_answer(recording: Recording) -> int | None:

@@ -9,8 +9,10 @@ import numpy as np
 
 from erd_ros.demo.bag import bag_topics
 from erd_ros.demo.calibration import camera_from_file
-from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, SyntheticSource
+from erd_ros.demo.capture import DEFAULT_FIELD_OF_VIEW_DEG, capture
+from erd_ros.demo.sources import SyntheticSource
 from erd_ros.errors import InputError
+from erd_ros.input_file import check_name
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,23 @@ def playback_of(arguments: argparse.Namespace) -> Playback:
         raise InputError(f"--seconds is {arguments.seconds:g}, expected 0 or more")
     if not (arguments.rate == 0 or 0.1 <= arguments.rate <= 200):
         raise InputError(f"--rate is {arguments.rate:g} Hz, expected 0.1 to 200")
+    _check_names(arguments)
+    if arguments.image_topic is not None and arguments.bag is None:
+        raise InputError("--image-topic is for --bag; give it too")
     if arguments.bag is not None:
         return _bag(arguments)
     if arguments.video is None and arguments.camera is None:
         return _synthetic(arguments)
     return _capture(arguments)
+
+
+def _check_names(arguments: argparse.Namespace) -> None:
+    """Of what other processes are told: ROS parameters are UTF-8."""
+    for what in ("video", "bag", "image_topic", "camera_info", "model", "out"):
+        name = getattr(arguments, what)
+        if name:
+            check_name(str(name), f"--{what.replace('_', '-')}")
+    check_name(str(Path.cwd()), "the working directory")
 
 
 def _synthetic(arguments: argparse.Namespace) -> Playback:
@@ -47,7 +61,7 @@ def _synthetic(arguments: argparse.Namespace) -> Playback:
 def _capture(arguments: argparse.Namespace) -> Playback:
     video = arguments.camera if arguments.video is None else arguments.video
     fov_deg = DEFAULT_FIELD_OF_VIEW_DEG if arguments.fov is None else arguments.fov
-    source = CaptureSource(video, arguments.camera_info, fov_deg, arguments.rate)
+    source = capture(video, arguments.camera_info, fov_deg, arguments.rate)
     player = {
         "source": "camera" if source.live else "video",
         "path": "" if source.live else str(Path(video).resolve()),
@@ -63,7 +77,7 @@ def _capture(arguments: argparse.Namespace) -> Playback:
 def _bag(arguments: argparse.Namespace) -> Playback:
     if arguments.rate:
         raise InputError(f"--rate is {arguments.rate:g} Hz, but a bag is played as it was recorded")
-    topics = bag_topics(arguments.bag)
+    topics = bag_topics(arguments.bag, arguments.image_topic or "")
     if arguments.camera_info is not None:
         camera_from_file(arguments.camera_info)
     elif arguments.fov is None and not topics.camera_info:
@@ -74,6 +88,7 @@ def _bag(arguments: argparse.Namespace) -> Playback:
     player = {
         "source": "bag",
         "path": str(Path(arguments.bag).resolve()),
+        "image_topic": arguments.image_topic or "",
         "fov": float(arguments.fov or 0.0),
         "camera_info": _absolute(arguments.camera_info),
     }

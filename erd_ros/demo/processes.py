@@ -1,16 +1,12 @@
 """The demo's processes: started together, watched, and none of them left behind."""
 
 import ctypes
-import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from erd_ros.errors import BackendError
@@ -18,62 +14,7 @@ from erd_ros.errors import BackendError
 _POLL_S = 0.1
 # A detector may have to finish its image, the recorder to write its file.
 _PATIENCE_S = 20.0
-# Domains above 100 use ports that Linux hands out to outgoing connections.
-_LAST_DOMAIN = 100
-# Fast DDS 2 knows the first, 3 the second; both name the file of its profile.
-FASTDDS_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-def share_file(name: str) -> Path | None:
-    """A file that the package ships beside its code, e.g. config/fastdds.xml; None = not there."""
-    prefixes = [sys.prefix, *os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)]
-    folders = [Path(__file__).resolve().parents[2]]
-    folders += [Path(prefix) / "share" / "erd_ros" for prefix in prefixes if prefix]
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)
-
-
-def ros_environment() -> dict[str, str]:
-    """Environment of the processes: found by each other alone, images through shared memory.
-
-    What the user has set is kept; a ROS_DOMAIN_ID of the user's also keeps the user's discovery.
-    """
-    environment = dict(os.environ)
-    environment.setdefault("AMENT_PREFIX_PATH", sys.prefix)
-    environment.setdefault("HOME", str(Path.cwd()))  # rclpy logs below it
-    if "ROS_DOMAIN_ID" not in environment:
-        environment["ROS_DOMAIN_ID"] = str(free_domain())
-        environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    environment.setdefault("RUST_LOG", "warn")  # Rerun's
-    return {**fastdds_environment(environment), **environment}
-
-
-def fastdds_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that name Fast DDS' profile; the user's own file, named by either, goes first.
-
-    Empty where the package's file is not there.
-    """
-    given = next((environment[name] for name in FASTDDS_VARIABLES if name in environment), None)
-    profile = given or share_file("config/fastdds.xml")
-    return dict.fromkeys(FASTDDS_VARIABLES, str(profile)) if profile else {}
-
-
-def free_domain() -> int:
-    """A DDS domain that nobody on this machine is in, by the ports of its discovery.
-
-    Raises BackendError when there is none.
-    """
-    domains = list(range(1, _LAST_DOMAIN + 1))
-    random.shuffle(domains)
-    for domain in domains:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                # DDSI-RTPS 9.6.1.1: multicast discovery of a domain.
-                probe.bind(("", 7400 + 250 * domain))
-            except OSError:
-                continue
-            return domain
-    raise BackendError("every ROS_DOMAIN_ID from 1 to 100 is in use here; set one that you share")
 
 
 class Processes:
@@ -170,13 +111,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def processes() -> Iterator[Processes]:
+def processes(environment: Mapping[str, str]) -> Iterator[Processes]:
     """A group of processes that has ended when the block is left, by SIGTERM too."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    group = Processes(ros_environment())
+    group = Processes(environment)
     kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {kind: signal.signal(kind, interrupt) for kind in kinds}
     try:

@@ -2,17 +2,30 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
+from erd_ros.npz_arrays import read_npz_arrays, write_npz_arrays
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import Skeleton
 
 Stamps = NDArray[np.int64]
+# Kinds of numpy's types, and dimensions.
+_ARRAYS = {
+    **dict.fromkeys(("backend", "layout", "camera_distortion_model"), ("U", 0)),
+    **dict.fromkeys(("joint_names", "ids"), ("U", 1)),
+    **dict.fromkeys(("published_ns", "answered_ns", "arrived_ns", "images_ns"), ("i", 1)),
+    **dict.fromkeys(("parents", "message", "image_ends", "camera_size"), ("i", 1)),
+    **dict.fromkeys(("latency_s", "age_s", "residual_px", "camera_distortion"), ("f", 1)),
+    "joints": ("f", 3),
+    "scores": ("f", 2),
+    "image_bytes": ("u", 1),
+    "camera_intrinsics": ("f", 2),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,20 +91,24 @@ class Recording:
         return self.image_bytes[start : int(self.image_ends[index])]
 
     def save(self, path: Path) -> None:
-        """Write a .npz file; it appears under its name only when it is complete."""
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, **{field.name: getattr(self, field.name) for field in fields(self)})
-        partial.replace(path)
+        """Write a .npz file, whole or not at all. Raises InputError when it cannot be written."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        write_npz_arrays(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Recording":
-        """Read a recording. Raises InputError when there is none."""
-        try:
-            # Opened here: numpy leaves a file open that it cannot read.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                values = {field.name: arrays[field.name] for field in fields(cls)}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise InputError(f"{path} is not a recording of the demo ({error})") from error
+        """Read a recording. Raises InputError when there is none, or it is damaged."""
+        arrays = read_npz_arrays(path, "recording")
+        values: dict[str, Any] = {}
+        for name, (kinds, dimensions) in _ARRAYS.items():
+            array = arrays.get(name)
+            if array is None or array.ndim != dimensions or array.dtype.kind not in kinds:
+                found = "missing" if array is None else f"{array.dtype} of shape {array.shape}"
+                raise InputError(
+                    f"{path} is not a recording of the demo: {name} is {found}; "
+                    "run `erd demo` again"
+                )
+            values[name] = array
         texts = {
             name: str(values[name]) for name in ("backend", "layout", "camera_distortion_model")
         }

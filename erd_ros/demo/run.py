@@ -2,12 +2,14 @@
 
 import argparse
 import importlib.util
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from erd_ros.demo.environment import RosEnvironment, ros_environment
 from erd_ros.demo.figures import errors_against, figures, truth_of_published
 from erd_ros.demo.picture import save_picture
 from erd_ros.demo.playback import Playback, playback_of
@@ -16,6 +18,7 @@ from erd_ros.demo.recording import Recording
 from erd_ros.demo.tables import tables
 from erd_ros.demo.viewers import require, start_viewer, viewer_of
 from erd_ros.errors import BackendError
+from erd_ros.files import check_log_folder, check_writable
 from erd_ros.report import write_json
 from erd_ros.synthetic import SyntheticConfig, synthesise
 
@@ -27,17 +30,20 @@ _PEOPLE = "/erd_node/people"
 
 def run_demo(arguments: argparse.Namespace) -> None:
     """Carry out ``erd demo``. Raises ErdError when the source cannot be played."""
+    environment = ros_environment(os.environ)
     playback = playback_of(arguments)
     viewer = viewer_of(arguments)
     if playback.input == "image":
         require("mediapipe", "detecting people in images", "erd_ros[mediapipe]")
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    check_log_folder(os.environ)
     recording_file = arguments.out / "recording.npz"
-    recording_file.unlink(missing_ok=True)
+    check_writable(arguments.out)  # now, not when the user has waited for the end
     console = Console()
     console.print(f"source: {playback.description}", highlight=False)
     console.print(f"viewer: {_about_viewer(viewer, arguments.web_port)}", highlight=False)
-    interrupted = _play(arguments, playback, viewer, recording_file)
+    for remark in environment.remarks:
+        console.print(remark, highlight=False, markup=False, soft_wrap=True)
+    interrupted = _play(environment, arguments, playback, viewer, recording_file)
     _report(Recording.load(recording_file), arguments, playback, console)
     if interrupted and viewer == "none":
         raise KeyboardInterrupt
@@ -54,10 +60,14 @@ def _about_viewer(viewer: str, web_port: int) -> str:
 
 
 def _play(
-    arguments: argparse.Namespace, playback: Playback, viewer: str, recording_file: Path
+    environment: RosEnvironment,
+    arguments: argparse.Namespace,
+    playback: Playback,
+    viewer: str,
+    recording_file: Path,
 ) -> bool:
     """Run the processes to the end; True when the user ended it."""
-    with processes() as group:
+    with processes(environment.variables) as group:
         _start(group, arguments, playback, viewer, recording_file)
         try:
             group.wait_for_any("player", "rviz2", "rerun")

@@ -7,8 +7,9 @@ import shutil
 import socket
 from pathlib import Path
 
-from erd_ros.demo.processes import Processes, share_file
+from erd_ros.demo.processes import Processes
 from erd_ros.errors import BackendError, InputError
+from erd_ros.fastdds import share_file
 
 # Camera images are shown to this machine alone; Rerun's default is every network.
 _HERE = "127.0.0.1"

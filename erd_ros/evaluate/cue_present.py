@@ -6,6 +6,7 @@ from typing import Any
 
 from erd_ros.evaluate import tables
 from erd_ros.evaluate.tables import Table
+from erd_ros.files import write_whole
 from erd_ros.report import empty_figure
 
 # The section of docs/results.md.
@@ -55,7 +56,7 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
         first.tick_params(labelleft=index % len(_PLOTTED) == 0, labelsize=8)
     first.invert_yaxis()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    write_whole(path, lambda partial: figure.savefig(partial, dpi=120))
 
 
 def _tables(figures: Mapping[str, Any]) -> Iterator[Table]:

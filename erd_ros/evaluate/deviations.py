@@ -9,6 +9,8 @@ import onnx
 from numpy.typing import NDArray
 
 from erd_ros.artifact import METADATA_KEY, Artifact, Deviations
+from erd_ros.digest import METADATA_KEY as DIGEST_KEY
+from erd_ros.digest import with_digest
 from erd_ros.errors import InputError
 from erd_ros.evaluate.coverage import directions
 from erd_ros.evaluate.robot_protocol import robot_scene
@@ -52,10 +54,10 @@ def measured_deviations(
 def with_deviations(content: bytes, deviations: Deviations) -> bytes:
     """A model file with these in its description."""
     proto = onnx.load_model_from_string(content)
-    metadata = {one.key: one.value for one in proto.metadata_props}
+    metadata = {one.key: one.value for one in proto.metadata_props if one.key != DIGEST_KEY}
     described = replace(Artifact.from_metadata(metadata, "the model"), deviations=deviations)
     onnx.helper.set_model_props(proto, {**metadata, METADATA_KEY: described.to_json()})
-    return bytes(proto.SerializeToString())
+    return with_digest(proto.SerializeToString())
 
 
 def _squares(joints: Array, root: Array, scene: Scene) -> Array:

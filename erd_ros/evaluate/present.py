@@ -9,6 +9,7 @@ from rich.console import Console
 from erd_ros.evaluate import step_errors, tables
 from erd_ros.evaluate.summary import AVERAGE, BY_ACTION
 from erd_ros.evaluate.tables import Table
+from erd_ros.files import write_whole
 from erd_ros.report import empty_figure
 
 # Millimetres, the last two percent.
@@ -73,7 +74,7 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8, loc="lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    write_whole(path, lambda partial: figure.savefig(partial, dpi=120))
 
 
 def _tables(figures: Mapping[str, Any], by: Sequence[str]) -> Iterator[Table]:

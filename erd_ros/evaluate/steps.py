@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 
 from erd_ros.artifact import STEPS_KEY, Artifact
+from erd_ros.digest import read_onnx
 from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.metrics import Array
 from erd_ros.pose import FloatArray
@@ -70,14 +71,14 @@ def load_steps(path: Path) -> StepModel:
     """Open a model file of `erd export`. Raises ArtifactError when it is not one."""
     if not path.is_file():
         raise ArtifactError(f"model file {path} does not exist; `erd export` writes one")
-    content = path.read_bytes()
+    content = read_onnx(path)
     try:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's errors share no public base
         raise ArtifactError(f"{path} is not an ONNX file: {error}; copy it again") from error
     metadata = {one.key: one.value for one in model.metadata_props}
     info = Artifact.from_metadata(metadata, str(path))
-    steps = onnx.GraphProto.FromString(base64.b64decode(metadata.get(STEPS_KEY, "")))
+    steps = _steps_graph(metadata.get(STEPS_KEY, ""), path)
     # Files of before there was such a graph have these values in their own.
     described = {value.name: value for value in (*model.graph.value_info, *steps.output)}
     absent = [name for name in _step_names(info.steps) if name not in described]
@@ -88,10 +89,27 @@ def load_steps(path: Path) -> StepModel:
     model.graph.node.extend(steps.node)
     model.graph.initializer.extend(steps.initializer)
     model.graph.output.extend(described[name] for name in _step_names(info.steps))
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its classes share no base of their own
+        raise ArtifactError(
+            f"{path}: the nodes of its steps do not fit its graph ({str(error)[:200]}); "
+            "export it again with `erd export`"
+        ) from error
     return StepModel(session, info, hashlib.sha256(content).hexdigest())
+
+
+def _steps_graph(text: str, path: Path) -> onnx.GraphProto:
+    try:
+        graph: onnx.GraphProto = onnx.GraphProto.FromString(base64.b64decode(text))
+    except Exception as error:  # protobuf's errors share no public base
+        raise ArtifactError(
+            f"{path}: the nodes of its steps cannot be read ({str(error)[:200]}); "
+            "export it again with `erd export`"
+        ) from error
+    return graph
 
 
 def _step_names(steps: int) -> list[str]:

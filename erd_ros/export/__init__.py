@@ -19,11 +19,13 @@ from torch import Tensor, nn
 from erd_ros import golden
 from erd_ros.artifact import METADATA_KEY, STEPS_KEY, Artifact
 from erd_ros.cues import Cues
+from erd_ros.digest import with_digest
 from erd_ros.errors import ArtifactError, InputError
 from erd_ros.export.graph import simplify, split_off
 from erd_ros.export.networks import PRECISIONS
+from erd_ros.files import write_atomically
 from erd_ros.golden import Golden
-from erd_ros.models.checkpoint import load_model, write_atomically
+from erd_ros.models.checkpoint import load_model
 from erd_ros.models.erd import ErdModel, what_is_sure
 from erd_ros.pose import FloatArray
 
@@ -75,7 +77,7 @@ def export(checkpoint: Path, out: Path, precision: str = "float32") -> dict[str,
         )
     described = replace(artifact, precision=precision)
     proto = _with_contract(_to_onnx(PRECISIONS[precision](model)), described, _golden(model))
-    content = proto.SerializeToString()
+    content = with_digest(proto.SerializeToString())
     if len(content) > LARGEST_FILE:
         raise ArtifactError(
             f"{out} would have {len(content)} bytes, at most {LARGEST_FILE} may ship; "

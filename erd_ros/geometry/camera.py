@@ -32,7 +32,9 @@ class Camera:
     width, height     pixels of the image that the keypoints belong to
     intrinsics        (3, 3) K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], pixels
     distortion        coefficients D in the order of CameraInfo
-    distortion_model  a key of DISTORTION_MODELS; "" stands for a pinhole and takes no coefficients
+                      trailing zeros more than the model has are cut
+    distortion_model  a key of DISTORTION_MODELS; "" and "pinhole" say nothing: the coefficients
+                      are read as OpenCV reads them, by their number
     Raises InputError when the camera is not calibrated, a number is not finite, the model is
     unknown or has another number of coefficients.
     """
@@ -52,6 +54,8 @@ class Camera:
                 "1 x 1; set width and height in its CameraInfo"
             )
         _check_intrinsics(self.intrinsics)
+        known = _without_surplus_zeros(self.distortion_model, self.distortion)
+        object.__setattr__(self, "distortion", known)
         _check_distortion(self.distortion_model, self.distortion)
 
     def rays(self, pixels: FloatArray | Array) -> Array:
@@ -64,7 +68,8 @@ class Camera:
 
         def undistort(points: Array) -> Array:
             rays = self._lens.undistort(points, self.intrinsics, self._coefficients)
-            misses = np.linalg.norm(self._project_rays(rays) - points, axis=-1)
+            with np.errstate(over="ignore"):  # of intrinsics that nobody has
+                misses = np.linalg.norm(self._project_rays(rays) - points, axis=-1)
             # Written so that a miss of NaN is a miss.
             return np.where((misses <= _REPROJECTION_TOLERANCE_PX)[:, None], rays, np.nan)
 
@@ -101,6 +106,7 @@ class Camera:
         radial = self._coefficients.copy()
         if self._lens.tangential:
             radial[2:4] = 0  # p1, p2
+            radial[8:] = 0  # thin prism, tilt
         radii = np.tan(_FIELD_ANGLES)
         rays = np.stack([radii, np.zeros_like(radii)], axis=-1)
         distorted = self._lens.distort(rays, np.eye(3), radial)[:, 0]
@@ -144,6 +150,17 @@ def _check_intrinsics(intrinsics: Array) -> None:
             f"intrinsics K = {intrinsics.tolist()}, expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]];"
             " a skewed or transposed K is not read"
         )
+
+
+def _without_surplus_zeros(model: str, coefficients: tuple[float, ...]) -> tuple[float, ...]:
+    """The coefficients cut to a number that the model has, where only zeros are lost by it."""
+    lens = DISTORTION_MODELS.get(model)
+    if lens is None or len(coefficients) in lens.coefficients:
+        return coefficients
+    for number in sorted(lens.coefficients, reverse=True):
+        if number < len(coefficients) and not any(coefficients[number:]):
+            return coefficients[:number]
+    return coefficients
 
 
 def _check_distortion(model: str, coefficients: tuple[float, ...]) -> None:
@@ -204,9 +221,14 @@ def _undistort_equidistant(pixels: Array, intrinsics: Array, coefficients: Array
 
 _RADIAL_TANGENTIAL = (True, _distort_radial_tangential, _undistort_radial_tangential)
 
+# k1, k2, p1, p2, k3, k4 to k6, the thin prism's s1 to s4, the sensor's tilt about x and y.
+_OPENCV_NUMBERS = (0, 4, 5, 8, 12, 14)
+_OPENCV = _Lens(_OPENCV_NUMBERS, *_RADIAL_TANGENTIAL)
+
 DISTORTION_MODELS = {
-    "": _Lens((0,), *_RADIAL_TANGENTIAL),
-    "plumb_bob": _Lens((0, 4, 5), *_RADIAL_TANGENTIAL),
-    "rational_polynomial": _Lens((8,), *_RADIAL_TANGENTIAL),
+    "": _OPENCV,
+    "pinhole": _OPENCV,
+    "plumb_bob": _OPENCV,
+    "rational_polynomial": _OPENCV,
     "equidistant": _Lens((4,), False, _distort_equidistant, _undistort_equidistant),
 }

@@ -2,7 +2,6 @@
 
 import reprlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
 from erd_ros.mocap.clip import Cameras, Clip
-from erd_ros.mocap.npz_arrays import read_npz_arrays
+from erd_ros.npz_arrays import read_npz_arrays, write_npz_arrays
 from erd_ros.skeleton import H36M17
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -40,16 +39,7 @@ def write_clips(path: Path, clips: Sequence[Clip], origin: str) -> None:
         "up_axis": np.array("z"),
         "unit": np.array("m"),
     }
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        unfinished.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written: {error}") from error
+    write_npz_arrays(path, arrays, compressed=True)
 
 
 def _poses(clips: Sequence[Clip]) -> Arrays:

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
-from erd_ros.mocap.npz_arrays import BROKEN, member_content, read_header
 from erd_ros.mocap.text import listed
+from erd_ros.npz_arrays import BROKEN, member_content, read_header
 
 _FORBIDDEN = {
     "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX",

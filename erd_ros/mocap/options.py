@@ -194,7 +194,7 @@ def read_yaml_mapping(path: Path) -> Mapping[str, Any]:
         mark = getattr(error, "problem_mark", None)
         # The loader in C counts one line more where the file ends too soon.
         place = f", line {min(mark.line + 1, len(text.splitlines()))}" if mark else ""
-        problem = getattr(error, "problem", None) or error
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
         raise InputError(f"{path}{place}: no YAML: {problem}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds {type(content).__name__}, expected `name: value` lines")

@@ -1,7 +1,6 @@
 """Files of tensors: safetensors with what rebuilds the model in the header, never a pickle."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from erd_ros.artifact import METADATA_KEY, Artifact
+from erd_ros.digest import BLANK, check_tensors, with_digest_in_header
+from erd_ros.digest import METADATA_KEY as DIGEST_KEY
 from erd_ros.errors import ArtifactError, InputError
+from erd_ros.files import write_atomically
 from erd_ros.models.config import ModelConfig
 from erd_ros.models.erd import ErdModel
 from erd_ros.models.inputs import InputConfig
@@ -22,48 +24,33 @@ from erd_ros.models.linear import LifterConfig, RegressorConfig
 MODEL_KEY = "erd_ros.model"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the whole of ``content`` or what it was before.
-
-    Raises InputError when it cannot be written: a full disk, a folder that is read-only.
-    """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        if partial.is_file():
-            partial.unlink()
-        raise InputError(
-            f"{path} ({len(content)} bytes) cannot be written: {error.strerror}; what was there "
-            "before is untouched; make room or name another place"
-        ) from error
-
-
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write safetensors, whole or not at all. Raises InputError."""
+    """Write safetensors with their digest, whole or not at all. Raises InputError."""
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(contiguous, dict(metadata)))
+    content = save(contiguous, {**metadata, DIGEST_KEY: BLANK})
+    write_atomically(path, with_digest_in_header(content))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file. Raises ArtifactError when it is not one."""
+    """Tensors and metadata of a safetensors file.
+
+    Raises ArtifactError when it is not one, or not what was written.
+    """
     if not path.is_file():
         raise ArtifactError(f"checkpoint {path} does not exist; `erd train` writes it")
+    check_tensors(path)
     try:
         with safe_open(path, framework="pt") as file:
             # Copied: tensors mapped from the file would crash the process if it were truncated.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-            return tensors, dict(file.metadata() or {})
+            metadata = dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise ArtifactError(
             f"{path} is not a safetensors file that can be read, perhaps truncated: {error}; "
             "copy it again"
         ) from error
+    metadata.pop(DIGEST_KEY, None)
+    return tensors, metadata
 
 
 def save_model(path: Path, model: ErdModel, artifact: Artifact) -> None:
@@ -86,9 +73,10 @@ def load_model(path: Path) -> tuple[ErdModel, Artifact]:
         with torch.random.fork_rng(devices=[]):
             model = ErdModel(artifact.skeleton, config)
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError,
+            InputError) as error:  # fmt: skip
         raise ArtifactError(
-            f"{path}: its description and its tensors do not make a model: {error}"
+            f"{path}: its description and its tensors do not make a model: {str(error)[:200]}"
         ) from error
     return model.eval(), artifact
 

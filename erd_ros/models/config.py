@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from erd_ros.artifact import MOST_STEPS
 from erd_ros.errors import InputError
 from erd_ros.models.inputs import FEATURES, InputConfig, check_choice
 from erd_ros.models.lifters import LIFTERS
@@ -48,8 +49,8 @@ class ModelConfig:
         check_choice("lifter", self.lifter, LIFTERS)
         check_choice("feature", self.feature, FEATURES)
         check_choice("root", self.root, ROOTS)
-        if self.steps < 0:
-            raise InputError(f"steps is {self.steps}, expected 0 or more")
+        if not 0 <= self.steps <= MOST_STEPS:
+            raise InputError(f"steps is {self.steps}, expected 0 to {MOST_STEPS}")
         if not self.relative_to:
             raise InputError("relative_to is empty; name one joint or more, such as pelvis")
         if self.inputs.pca and self.lifter not in VECTOR_LIFTERS:

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from erd_ros.errors import InputError
 
+# A file's description must not make a network that no memory holds.
+_WIDEST, _MOST_BLOCKS, _FARTHEST_NEIGHBOUR = 4096, 16, 64
+
 
 @dataclass(frozen=True)
 class LifterShape:
@@ -46,8 +49,10 @@ class LifterConfig:
 
     def __post_init__(self) -> None:
         _check(self.width, self.blocks, self.dropout)
-        if self.neighbours < 1:
-            raise InputError(f"neighbours is {self.neighbours}, expected 1 or more")
+        if not 1 <= self.neighbours <= _FARTHEST_NEIGHBOUR:
+            raise InputError(
+                f"neighbours is {self.neighbours}, expected 1 to {_FARTHEST_NEIGHBOUR}"
+            )
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,9 @@ def _network(inputs: int, outputs: int, config: LifterConfig) -> nn.Sequential:
 
 
 def _check(width: int, blocks: int, dropout: float) -> None:
-    if width < 1:
-        raise InputError(f"width is {width}, expected 1 or more")
-    if blocks < 0:
-        raise InputError(f"blocks is {blocks}, expected 0 or more")
+    if not 1 <= width <= _WIDEST:
+        raise InputError(f"width is {width}, expected 1 to {_WIDEST}")
+    if not 0 <= blocks <= _MOST_BLOCKS:
+        raise InputError(f"blocks is {blocks}, expected 0 to {_MOST_BLOCKS}")
     if not 0 <= dropout < 1:
         raise InputError(f"dropout is {dropout}, expected 0 up to, not including, 1")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from erd_ros.data.error_model import ErrorModel
 from erd_ros.evaluate.scenes import Scene
+from erd_ros.files import write_whole
 from erd_ros.metrics import Array, mpjpe_mm
 from erd_ros.report import empty_figure
 from erd_ros.reproduce.scoring import Estimates
@@ -34,7 +35,7 @@ def draw_steps(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) 
         axes.set(xlabel="residual regressors (0: lifter alone)", ylabel="MPJPE (mm)")
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=_DPI)
+    write_whole(path, lambda partial: figure.savefig(partial, dpi=_DPI))
 
 
 def draw_depth(path: Path, scale: Array, depth: Array) -> None:
@@ -49,7 +50,7 @@ def draw_depth(path: Path, scale: Array, depth: Array) -> None:
     axes.set(xlabel="scale of the 2D pose (pixels)", ylabel="canonical root depth (mm / pixel)")
     axes.set_xlim(0, nearly_all)
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=_DPI)
+    write_whole(path, lambda partial: figure.savefig(partial, dpi=_DPI))
 
 
 def draw_errors(
@@ -65,7 +66,7 @@ def draw_errors(
         axes.plot(x, _density(model, joint, x), line, color=_BLACK, label=f"{kind} model")
     axes.set(xlabel="error along x (pixels)", ylabel="density")
     axes.legend()
-    figure.savefig(path, dpi=_DPI)
+    write_whole(path, lambda partial: figure.savefig(partial, dpi=_DPI))
 
 
 def _density(model: ErrorModel, joint: int, x: Array) -> Array:
@@ -100,7 +101,7 @@ def draw_poses(path: Path, scene: Scene, lifter: Estimates, refined: Estimates) 
             if not column:
                 axes.set_ylabel(name)
     figure.axes[0].legend(fontsize=8, loc="best")
-    figure.savefig(path, dpi=_DPI)
+    write_whole(path, lambda partial: figure.savefig(partial, dpi=_DPI))
 
 
 def _draw_skeleton(axes: Any, joints: Array, across: int, colour: str, label: str) -> None:

@@ -1,6 +1,5 @@
 """Runs of training that tables need: trained once, gone on with, or taken as they are."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from erd_ros.errors import InputError
 from erd_ros.models.checkpoint import load_model, read_tensors
 from erd_ros.train import FINAL, LAST, train
 from erd_ros.train.config import TrainConfig, from_values, read_config
-from erd_ros.train.state import RUN_KEY
+from erd_ros.train.state import read_run
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def _found(out: Path) -> dict[str, Any] | None:
         return dict(artifact.training["config"])
     if (out / LAST).is_file():
         _, metadata = read_tensors(out / LAST)
-        return dict(json.loads(metadata[RUN_KEY])["config"])
+        return dict(read_run(metadata, out / LAST)["config"])
     return None
 
 

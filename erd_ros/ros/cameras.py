@@ -9,6 +9,7 @@ from sensor_msgs.msg import CameraInfo
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
+from erd_ros.geometry.camera_check import check_plausible
 
 # About a second of a fast camera.
 _REMEMBERED = 64
@@ -23,13 +24,17 @@ def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
     """The camera that took the image beside this CameraInfo, binning and ROI applied (REP-104).
 
     rectified  the image is rectified: P[:3, :3] and no distortion, instead of K and D
-    Raises InputError when the camera is not calibrated or its distortion model is unknown.
+    Raises InputError when the camera is not calibrated, its distortion model is unknown, or the
+    calibration cannot be that of a real camera (``check_plausible``).
     """
     intrinsics = (
         np.array(info.p, np.float64).reshape(3, 4)[:, :3]
         if rectified
         else np.array(info.k, np.float64).reshape(3, 3)
     )
+    model = "" if rectified else info.distortion_model
+    sensor = Camera(info.width, info.height, intrinsics, () if rectified else tuple(info.d), model)
+    check_plausible(sensor)
     roi = info.roi
     whole = roi.width == 0 or roi.height == 0
     width, height = (info.width, info.height) if whole else (roi.width, roi.height)
@@ -38,13 +43,16 @@ def camera_from_info(info: CameraInfo, rectified: bool = False) -> Camera:
     intrinsics[[0, 1], [0, 1]] /= binning
     # Pixel centres are whole numbers: pixel 0 after binning by 2 lies at 0.5 of the pixels before.
     intrinsics[:2, 2] = (intrinsics[:2, 2] - offset + 0.5) / binning - 0.5
-    return Camera(
+    return replace(
+        sensor,
         width=width // int(binning[0]),
         height=height // int(binning[1]),
         intrinsics=intrinsics,
-        distortion=() if rectified else tuple(info.d),
-        distortion_model="" if rectified else info.distortion_model,
     )
+
+
+# Fraction by which a focal length measured by other means may differ.
+_FOCAL_LENGTH_TOLERANCE = 0.2
 
 
 class CameraReader:
@@ -78,6 +86,21 @@ def check_image_size(width: int, height: int, camera: Camera) -> None:
             f"{camera.width}x{camera.height}; publish the CameraInfo of this resolution "
             "(image_proc's resize node scales both)"
         )
+
+
+def check_focal_length(measured_px: float | None, camera: Camera) -> None:
+    """Raises InputError when keypoints come from images of another resolution than the camera's.
+
+    measured_px  focal length that the sender's keypoints and 3D points agree with; None = unknown
+    """
+    own_px = float(camera.intrinsics[[0, 1], [0, 1]].mean())
+    if measured_px is None or abs(measured_px / own_px - 1) <= _FOCAL_LENGTH_TOLERANCE:
+        return
+    raise InputError(
+        f"the keypoints are of a camera with a focal length of {measured_px:.0f} px, the "
+        f"CameraInfo's is {own_px:.0f} px: it is scaled and they are not; start the ZED wrapper "
+        "with general.pub_resolution: NATIVE"
+    )
 
 
 def scaled(camera: Camera, width: int, height: int) -> Camera:
@@ -114,5 +137,7 @@ class CameraInfos:
             self._by_stamp.popitem(last=False)
 
     def of(self, stamp: Time) -> CameraInfo | None:
-        """The one for an image of this stamp; None before the first."""
+        """The one for an image of this stamp, the newest where it is not set; None before all."""
+        if not (stamp.sec or stamp.nanosec):
+            return self._newest
         return self._by_stamp.get((stamp.sec, stamp.nanosec), self._newest)

@@ -1,63 +1,73 @@
 """Keypoint messages of our own to arrays. Pixels on both sides."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.pose import FloatArray, Keypoints2D
 from erd_ros.ros.images import ImageArray
+from erd_ros.ros.names import ids_of_everyone, legal_id
 from erd_ros.skeleton import SKELETONS, Skeleton, skeleton_by_name
 
-Mask = NDArray[np.bool_]
+Remarks = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class ReceivedKeypoints:
     """Keypoints of one image, ready to be lifted.
 
-    ids      as the sender gave them; None when it gave none, or not to everyone
-    ignored  how many keypoints have a score, but a position that cannot be used
-    remark   what is wrong with the first of them, and the way out; empty when there are none
+    ids      as the sender gave them, legal in ROS names; None when it gave none, or not to everyone
+    remarks  (cause, what is wrong with persons or keypoints that are left out and the way out)
     size     (width, height) of the image in pixels; None = that of the CameraInfo
     image    (height, width, 3) uint8 RGB that they were found in; None = only its keypoints came
+    focal_px focal length that they and 3D points of the sender agree with; None = not known
     """
 
     keypoints: Keypoints2D
     ids: list[str] | None = None
-    ignored: int = 0
-    remark: str = ""
+    remarks: Remarks = ()
     size: tuple[int, int] | None = None
     image: ImageArray | None = None
+    focal_px: float | None = None
 
 
 def keypoints_from_message(
-    message: Person2DArray, size: tuple[int, int] | None, image_margin: float
+    message: Person2DArray, size: tuple[int, int] | None
 ) -> ReceivedKeypoints:
-    """The persons of a message. Positions that cannot be used are remarked on.
+    """The persons of a message that can be used; the others are remarked on.
 
-    size          (width, height) of the image as its CameraInfo has it, pixels; None = not known
-    image_margin  fraction of the longer side of the image, see EstimatorConfig, by which a
-                  keypoint may lie outside; farther out, or NaN, it counts as not seen
-    Raises InputError when the layout is unknown, a person has another number of keypoints than
-    it, a score lies outside 0..1, or two persons have the same id.
+    A person is left out for another number of keypoints than the layout has, a score outside
+    0..1, or an id that came before. A position that is not finite is a keypoint not seen.
+    size  (width, height) of the image as its CameraInfo has it, pixels; None = not known
+    Raises InputError when the layout is unknown, and when there are persons, but none can be used.
     """
     skeleton = skeleton_from_message(message)
-    values = _keypoint_values(message, skeleton)
-    pixels, confidence = values[..., :2], values[..., 2]
-    _check_scores(message, skeleton, confidence)
-    own_size = _size(message, size)
-    limits = np.array(size or own_size or (np.inf, np.inf))
-    margin = 0.5 + image_margin * limits.max()
-    inside = ((pixels >= -margin) & (pixels <= limits - 1 + margin)).all(-1)
-    bad = ~inside & (confidence > 0)
-    remark = _remark(message, skeleton, values, bad, limits) if bad.any() else ""
-    # Missing for the tracker too, which would take so large a person for another.
-    keypoints = Keypoints2D(skeleton, pixels, np.where(bad, 0, confidence))
-    return ReceivedKeypoints(keypoints, _ids(message), int(bad.sum()), remark, own_size)
+    wrong = _wrong_numbers(message, skeleton)
+    values = _keypoint_values(message, skeleton, wrong)
+    wrong |= _wrong_scores(message, skeleton, values[..., 2])
+    wrong |= _repeated_ids(message, wrong)
+    remarks = left_out(wrong, len(message.persons)) + _not_finite(message, skeleton, values)
+    kept = [index for index in range(len(message.persons)) if index not in wrong]
+    keypoints = Keypoints2D(skeleton, values[kept, :, :2], values[kept, :, 2])
+    ids = ids_of_everyone(message.persons[index].id for index in kept)
+    return ReceivedKeypoints(keypoints, ids, remarks, _size(message, size))
+
+
+def left_out(wrong: Mapping[int, str], persons: int) -> Remarks:
+    """The remark on persons who cannot be used, by index why.
+
+    Raises InputError when that is everybody: nobody would mean that nobody is there.
+    """
+    if not wrong:
+        return ()
+    first = wrong[min(wrong)]
+    if len(wrong) == persons:
+        raise InputError(first)
+    return (("persons left out", f"{len(wrong)} of {persons} are left out: {first}"),)
 
 
 def _size(message: Person2DArray, size: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -88,62 +98,81 @@ def _own_skeleton(layout: str, joint_names: tuple[str, ...]) -> Skeleton:
     return Skeleton(layout or "unnamed", joint_names, (-1,) * len(joint_names))
 
 
-def _keypoint_values(message: Person2DArray, skeleton: Skeleton) -> FloatArray:
-    """(N, J, 3): column, row, score."""
-    for index, person in enumerate(message.persons):
-        if len(person.keypoints) != len(skeleton):
-            raise InputError(
-                f"{_name(message, index)} has {len(person.keypoints)} keypoints, but layout "
-                f"'{skeleton.name}' has {len(skeleton)}; name the layout you publish, send score "
-                "0 for keypoints that were not seen, or describe your layout in joint_names"
-            )
+def _wrong_numbers(message: Person2DArray, skeleton: Skeleton) -> dict[int, str]:
+    return {
+        index: f"{person_name(index, legal_id(person.id))} has {len(person.keypoints)} keypoints, "
+        f"but layout '{skeleton.name}' has {len(skeleton)}; name the layout you publish, send "
+        "score 0 for keypoints that were not seen, or describe your layout in joint_names"
+        for index, person in enumerate(message.persons)
+        if len(person.keypoints) != len(skeleton)
+    }
+
+
+def _keypoint_values(
+    message: Person2DArray, skeleton: Skeleton, wrong: Collection[int]
+) -> FloatArray:
+    """(N, J, 3): column, row, score; NaN for those who are wrong."""
+    unknown = [(np.nan,) * 3] * len(skeleton)
     rows = [
-        (keypoint.x, keypoint.y, keypoint.score)
-        for person in message.persons
-        for keypoint in person.keypoints
+        unknown if index in wrong else [(point.x, point.y, point.score) for point in one.keypoints]
+        for index, one in enumerate(message.persons)
     ]
-    return np.array(rows, np.float32).reshape(len(message.persons), len(skeleton), 3)
+    return np.array(rows, np.float32).reshape(len(rows), len(skeleton), 3)
 
 
-def _check_scores(message: Person2DArray, skeleton: Skeleton, confidence: FloatArray) -> None:
-    wrong = np.argwhere((confidence < 0) | (confidence > 1))
-    if len(wrong):
-        person, joint = wrong[0]
-        raise InputError(
-            f"{_name(message, person)}: {skeleton.joint_names[joint]} has score "
-            f"{confidence[person, joint]:g}, expected 0 to 1; scale the scores in their publisher"
+def _wrong_scores(
+    message: Person2DArray, skeleton: Skeleton, confidence: FloatArray
+) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for person, joint in np.argwhere((confidence < 0) | (confidence > 1)):
+        name = person_name(person, legal_id(message.persons[person].id))
+        found.setdefault(
+            int(person),
+            f"{name}: {skeleton.joint_names[joint]} has score {confidence[person, joint]:g}, "
+            "expected 0 to 1; scale the scores in their publisher",
         )
+    return found
 
 
-def _remark(
-    message: Person2DArray,
-    skeleton: Skeleton,
-    values: FloatArray,
-    bad: Mask,
-    size: NDArray[np.generic],
-) -> str:
-    person, joint = np.argwhere(bad)[0]
-    column, row, score = values[person, joint]
-    return (
-        f"{bad.sum()} keypoints are taken as missing: {_name(message, person)} has "
-        f"{skeleton.joint_names[joint]} at ({column:g}, {row:g}) with score {score:g}, outside "
-        f"the image of {size[0]}x{size[1]}; send score 0 for what was not seen, and "
-        "pixels of the image that the CameraInfo describes"
-    )
-
-
-def _name(message: Person2DArray, index: int) -> str:
-    return f"person {index} '{message.persons[index].id}'"
-
-
-def _ids(message: Person2DArray) -> list[str] | None:
-    ids = [person.id for person in message.persons]
-    if not all(ids):
-        return None
-    for index, person_id in enumerate(ids):
-        if person_id in ids[:index]:
-            raise InputError(
-                f"persons {ids.index(person_id)} and {index} have the same id '{person_id}'; "
+def _repeated_ids(message: Person2DArray, wrong: Collection[int]) -> dict[int, str]:
+    first: dict[str, int] = {}
+    found = {}
+    for index, person in enumerate(message.persons):
+        name = legal_id(person.id)
+        if not name or index in wrong:
+            continue
+        if name in first:
+            found[index] = (
+                f"persons {first[name]} and {index} have the same id '{name}'; "
                 "send ids that differ, or empty ones to have them tracked here"
             )
-    return ids
+        first.setdefault(name, index)
+    return found
+
+
+def _not_finite(message: Person2DArray, skeleton: Skeleton, values: FloatArray) -> Remarks:
+    """The remark on keypoints with a score and without a position, or with a score NaN."""
+    scored = ~(values[..., 2] <= 0)
+    lost = scored & ~np.isfinite(values).all(-1)
+    lost &= np.isfinite(values[..., 2]) | np.isfinite(values[..., :2]).all(-1)
+    if not lost.any():
+        return ()
+    person, joint = np.argwhere(lost)[0]
+    name = person_name(person, legal_id(message.persons[person].id))
+    where = joint_at(skeleton, joint, values[person, joint])
+    words = (
+        f"{lost.sum()} keypoints are taken as missing: {name} has {where} with score "
+        f"{values[person, joint, 2]:g}; "
+        "send score 0 for what was not seen"
+    )
+    return (("keypoints", words),)
+
+
+def joint_at(skeleton: Skeleton, joint: int, position: FloatArray) -> str:
+    """A keypoint in a remark; ``position`` is column and row in pixels."""
+    return f"{skeleton.joint_names[joint]} at ({position[0]:g}, {position[1]:g})"
+
+
+def person_name(index: int, person_id: str) -> str:
+    """A person of a message in a remark; the id is a legal one, so that it is bounded."""
+    return f"person {index} '{person_id}'"

@@ -1,16 +1,23 @@
 """Keypoint messages of other packages: hri_msgs, yolo_msgs, zed_msgs. Joints go by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from erd_ros.errors import InputError
 from erd_ros.pose import FloatArray, Keypoints2D
-from erd_ros.ros.convert import ReceivedKeypoints
+from erd_ros.ros.convert import ReceivedKeypoints, left_out
+from erd_ros.ros.names import ids_of_everyone
 from erd_ros.skeleton import COCO17, OPENPOSE18, Skeleton
 
 Size = tuple[int, int]
+# Of the fit of a focal length: keypoints that it takes, and fraction of the variance of the pixels
+# that may stay, beyond which the points are in another frame.
+_FEWEST_POINTS, _LARGEST_UNEXPLAINED = 6, 0.05
+# Metres of its points, beyond what such a camera sees.
+_NEAREST_M, _FARTHEST_M = 1e-3, 1e3
 
 
 def _layout(name: str, joint_names: Sequence[str]) -> Skeleton:
@@ -51,11 +58,13 @@ def keypoints_from_skeleton2d(message: Any, size: Size | None) -> ReceivedKeypoi
 
     size  (width, height) of the image that its coordinates are parts of; None: not known, and
           then they stay parts of it
-    Raises InputError for another number of keypoints than 18.
+    Raises InputError for another number of keypoints than 18, and for scores above 1.
     """
     points = np.array([(point.x, point.y, point.c) for point in message.skeleton], np.float32)
     if len(points) != len(SKELETON2D):
         raise InputError(f"the Skeleton2D has {len(points)} keypoints, expected {len(SKELETON2D)}")
+    if wrong := _score_above_1(points[:, 2]):
+        raise InputError(f"the Skeleton2D has {wrong}")
     # (0, 0) is the corner of the image, where our pixels begin at -0.5.
     pixels = points[:, :2] * np.array(size or (1, 1), np.float32) - 0.5
     # Of what a detector has not found it says (0, 0).
@@ -69,48 +78,105 @@ def keypoints_from_skeleton2d(message: Any, size: Size | None) -> ReceivedKeypoi
 def keypoints_from_yolo(message: Any, size: Size | None) -> ReceivedKeypoints:
     """The detections with keypoints of a yolo_msgs/DetectionArray, in COCO's layout.
 
-    Raises InputError for a keypoint whose id is not one of COCO's.
+    A person with a keypoint whose id is not one of COCO's, or a score above 1, is left out.
+    Raises InputError where that is everybody.
     """
     persons = [detection for detection in message.detections if detection.keypoints.data]
     values = np.zeros((len(persons), len(COCO17), 3), np.float32)
+    wrong = {}
     for row, detection in enumerate(persons):
-        for keypoint in detection.keypoints.data:
-            # They count from 1, and leave out those below their threshold.
-            if not 1 <= keypoint.id <= len(COCO17):
-                raise InputError(
-                    f"detection {row} has a keypoint of id {keypoint.id}, expected 1 to "
-                    f"{len(COCO17)}; run a pose model of COCO's 17 keypoints"
-                )
-            values[row, keypoint.id - 1] = keypoint.point.x, keypoint.point.y, keypoint.score
-    return _received(COCO17, values, [detection.id for detection in persons])
+        numbers = np.array([keypoint.id for keypoint in detection.keypoints.data])
+        # They count from 1, and leave out those below their threshold.
+        strange = numbers[(numbers < 1) | (numbers > len(COCO17))]
+        if len(strange):
+            wrong[row] = (
+                f"detection {row} has a keypoint of id {strange[0]}, expected 1 to "
+                f"{len(COCO17)}; run a pose model of COCO's 17 keypoints"
+            )
+            continue
+        points = [(one.point.x, one.point.y, one.score) for one in detection.keypoints.data]
+        with np.errstate(over="ignore"):  # what float32 cannot hold is outside any image
+            values[row, numbers - 1] = points
+        if too_high := _score_above_1(values[row, :, 2]):
+            wrong[row] = f"detection {row} has {too_high}"
+    return _received(COCO17, values, [detection.id for detection in persons], wrong)
+
+
+def _score_above_1(scores: FloatArray) -> str:
+    if not (scores > 1).any():
+        return ""
+    return f"score {np.nanmax(scores):g}, expected 0 to 1; scale the scores in their publisher"
 
 
 def keypoints_from_zed(message: Any, size: Size | None) -> ReceivedKeypoints:
     """The persons of a zed_msgs/ObjectsStamped that have a skeleton.
 
-    Its keypoints carry no score: those that are there have the object's confidence.
-    Raises InputError for an unknown body format, or more than one in a message.
+    Its keypoints carry no score: those that are there have the object's confidence; where that is
+    NaN, they count as not seen. Who has an unknown body format, or another than the first person
+    with a known one, is left out.
+    Raises InputError where that is everybody.
     """
     persons = [found for found in message.objects if found.skeleton_available]
-    formats = {int(found.body_format) for found in persons} or {0}
-    if len(formats) > 1 or not formats <= ZED_LAYOUTS.keys():
-        raise InputError(
-            f"body_format is {', '.join(map(str, sorted(formats)))}, expected one of "
-            f"{', '.join(map(str, ZED_LAYOUTS))}"
-        )
-    skeleton = ZED_LAYOUTS[formats.pop()]
+    formats = [int(found.body_format) for found in persons]
+    known = next((one for one in formats if one in ZED_LAYOUTS), 0)
+    skeleton = ZED_LAYOUTS[known]
     values = np.zeros((len(persons), len(skeleton), 3), np.float32)
-    for row, found in enumerate(persons):
+    wrong = {}
+    for row, (found, body_format) in enumerate(zip(persons, formats, strict=True)):
+        if body_format != known:
+            wrong[row] = (
+                f"body_format is {body_format}, expected one of "
+                f"{', '.join(map(str, ZED_LAYOUTS))}, and the same for all persons"
+            )
+            continue
         points = [tuple(point.kp) for point in found.skeleton_2d.keypoints[: len(skeleton)]]
         values[row, :, :2] = points
         # Keypoints that were not seen are NaN, or negative in the SDK's own form.
         seen = np.isfinite(values[row, :, :2]).all(-1) & (values[row, :, :2] >= 0).all(-1)
-        values[row, :, 2] = np.where(seen, np.clip(found.confidence / 100, 0, 1), 0)
-    return _received(skeleton, values, [str(found.label_id) for found in persons])
+        score = np.clip(np.nan_to_num(found.confidence / 100, nan=0), 0, 1)
+        values[row, :, 2] = np.where(seen, score, 0)
+    received = _received(skeleton, values, [str(found.label_id) for found in persons], wrong)
+    rows = [row for row in range(len(persons)) if row not in wrong]
+    points_3d = [
+        [tuple(point.kp) for point in persons[row].skeleton_3d.keypoints[: len(skeleton)]]
+        for row in rows
+    ]
+    return replace(received, focal_px=_focal_length(values[rows], points_3d))
 
 
-def _received(skeleton: Skeleton, values: FloatArray, ids: Sequence[str]) -> ReceivedKeypoints:
-    """Columns, rows and scores (N, J, 3); the ids if they tell everyone apart."""
-    distinct = all(ids) and len(set(ids)) == len(ids)
-    keypoints = Keypoints2D(skeleton, values[..., :2], values[..., 2])
-    return ReceivedKeypoints(keypoints, list(ids) if distinct else None)
+def _focal_length(
+    values: FloatArray, points: Sequence[Sequence[tuple[float, ...]]]
+) -> float | None:
+    """Pixels, by least squares; None where too few are known or they do not fit each other.
+
+    values  (N, J, 3) columns, rows and scores
+    points  (N, J, 3) the same keypoints in metres: x forward, y to the left, z up
+    """
+    forward, left, up = np.array(points, np.float64).reshape(*values.shape).transpose(2, 0, 1)
+    # Written so that NaN is not known.
+    near = (np.abs([forward, left, up]) < _FARTHEST_M).all(0) & (forward > _NEAREST_M)
+    known = (values[..., 2] > 0) & near
+    if known.sum() < _FEWEST_POINTS:
+        return None
+    rays = -np.stack([left[known], up[known]], -1) / forward[known][:, None]
+    rays -= rays.mean(0)
+    pixels = values[known, :2].astype(np.float64)
+    pixels -= pixels.mean(0)
+    spread, total = (rays**2).sum(), (pixels**2).sum()
+    if not (spread > 0 and total > 0):
+        return None
+    focal_px = float((rays * pixels).sum() / spread)
+    unexplained = ((pixels - focal_px * rays) ** 2).sum() / total
+    return focal_px if focal_px > 0 and unexplained < _LARGEST_UNEXPLAINED else None
+
+
+def _received(
+    skeleton: Skeleton, values: FloatArray, ids: Sequence[str], wrong: Mapping[int, str]
+) -> ReceivedKeypoints:
+    """Columns, rows and scores (N, J, 3) of those who are not wrong; ids if they all differ."""
+    remarks = left_out(wrong, len(values))
+    kept = [index for index in range(len(values)) if index not in wrong]
+    legal = ids_of_everyone(ids[index] for index in kept)
+    distinct = legal is not None and len(set(legal)) == len(legal)
+    keypoints = Keypoints2D(skeleton, values[kept, :, :2], values[kept, :, 2])
+    return ReceivedKeypoints(keypoints, legal if distinct else None, remarks)

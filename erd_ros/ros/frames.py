@@ -14,6 +14,8 @@ from scipy.spatial.transform import Rotation
 from erd_ros.errors import BackendError, InputError
 
 _POLL_S = 0.005
+# The Earth is 1.3e7 m across, and frames that stand in its middle are in use.
+_FARTHEST_M = 1e8
 
 
 class Placement(NamedTuple):
@@ -21,6 +23,11 @@ class Placement(NamedTuple):
 
     rotation: NDArray[np.float64]
     translation: NDArray[np.float64]
+
+
+def is_frame_id(name: str) -> bool:
+    """Whether tf2 takes it: not empty, and no slash at the beginning."""
+    return bool(name) and not name.startswith("/")
 
 
 class Frames:
@@ -56,7 +63,7 @@ class Frames:
                     ) from error
                 time.sleep(_POLL_S)
             else:
-                return _placement(found.transform)
+                return placement_of(found.transform)
 
     def forget(self) -> None:
         """What was known, but for static transforms: time went back."""
@@ -67,14 +74,17 @@ class Frames:
         self._listener.unregister()
 
 
-def _placement(transform: Any) -> Placement:
-    """Raises InputError for numbers that are no rotation and no place."""
+def placement_of(transform: Any) -> Placement:
+    """What a geometry_msgs/Transform says.
+
+    Raises InputError for numbers that are no rotation, and a place that is none on the Earth.
+    """
     turn, move = transform.rotation, transform.translation
     quaternion, translation = [turn.x, turn.y, turn.z, turn.w], [move.x, move.y, move.z]
     length = float(np.linalg.norm(quaternion))
-    if not (0 < length < np.inf and np.isfinite(translation).all()):
+    if not (0 < length < np.inf and (np.abs(translation) <= _FARTHEST_M).all()):
         raise InputError(
             f"the transform has rotation {quaternion} and translation {translation}, expected "
-            "a quaternion that is not 0 and finite numbers; correct its publisher"
+            f"a quaternion that is not 0 and metres up to {_FARTHEST_M:g}; correct its publisher"
         )
     return Placement(Rotation.from_quat(quaternion).as_matrix(), np.array(translation))

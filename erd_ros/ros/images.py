@@ -15,10 +15,12 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from erd_ros.errors import InputError
+from erd_ros.image_file import Size, check_size
 
 ImageArray = NDArray[np.uint8]
 Converter = Callable[[Image], ImageArray]
 
+_LEAST_BAYER_PX = 3
 # Encoding to bytes per pixel, for what both converters read.
 ENCODINGS = {
     "rgb8": 3,
@@ -35,70 +37,119 @@ ENCODINGS = {
 }
 
 
-# Full rows of brightness, then half as many of colour; neither converter knows it.
-NV12 = "nv12"
+# Other names of the same bytes: those of ROS since Iron, and OpenCV's types.
+ALIASES = {
+    "uyvy": "yuv422",
+    "yuyv": "yuv422_yuy2",
+    "8UC1": "mono8",
+    "8UC3": "bgr8",
+    "8UC4": "bgra8",
+}
+# Full rows of brightness, then half as many of colour; neither converter knows them.
+PLANES = {"nv12": cv2.COLOR_YUV2RGB_NV12, "nv21": cv2.COLOR_YUV2RGB_NV21}
+MONO16 = "mono16"
+_BYTES = {**ENCODINGS, **{name: 1 for name in PLANES}, MONO16: 2}
 
 
-def rgb_from_image(message: Image) -> ImageArray:
-    """Pixels of an image message, (height, width, 3) uint8 RGB; may share the message's memory.
+def size_of_image(message: Image) -> Size:
+    """(width, height) of an image message, checked before anything is converted.
 
-    Raises InputError for an encoding that is not in ENCODINGS, a message that holds fewer bytes
-    than its size and step promise, or when no converter is installed.
+    Raises InputError for an encoding that is not read, a size that ``check_size`` refuses, and a
+    message that holds fewer bytes than its size and step promise.
     """
-    _check(message)
-    if message.encoding == NV12:
-        return _rgb_from_nv12(message)
-    _, convert = converter()
-    return convert(_without_padding(message))
-
-
-def _check(message: Image) -> None:
-    if message.encoding not in (*ENCODINGS, NV12):
+    encoding = ALIASES.get(message.encoding, message.encoding)
+    if encoding not in _BYTES:
         raise InputError(
-            f"unsupported image encoding '{message.encoding}'; publish one of "
-            f"{', '.join(ENCODINGS)}, {NV12}"
+            f"unsupported image encoding '{message.encoding[:40]}'; publish one of "
+            f"{', '.join((*_BYTES, *ALIASES))}"
         )
-    height, width = message.height, message.width
-    if height == 0 or width == 0:
-        raise InputError(f"the image is {width}x{height}: it has no pixels")
-    row_bytes = width * ENCODINGS.get(message.encoding, 1)
+    check_size(message.width, message.height)
+    _check_bytes(message, encoding)
+    if encoding in PLANES and (message.height % 2 or message.width % 2):
+        raise InputError(
+            f"an {encoding} image is {message.width}x{message.height}; both sides must be even"
+        )
+    if encoding.startswith("yuv422") and message.width % 2:
+        raise InputError(
+            f"a {message.encoding} image is {message.width} pixels wide; two pixels share their "
+            "colour, so that the width must be even"
+        )
+    if encoding.startswith("bayer") and min(message.width, message.height) < _LEAST_BAYER_PX:
+        raise InputError(
+            f"a {encoding} image is {message.width}x{message.height}, expected "
+            f"{_LEAST_BAYER_PX} pixels a side or more"
+        )
+    return message.width, message.height
+
+
+def _check_bytes(message: Image, encoding: str) -> None:
+    row_bytes = message.width * _BYTES[encoding]
     if message.step < row_bytes:
         raise InputError(
-            f"the image's step is {message.step} bytes, but {width} pixels in "
+            f"the image's step is {message.step} bytes, but {message.width} pixels in "
             f"{message.encoding} take at least {row_bytes}; correct the step in its publisher"
         )
-    rows = height * 3 // 2 if message.encoding == NV12 else height
+    rows = _rows(message, encoding)
     if len(message.data) < rows * message.step:
         raise InputError(
             f"the image holds {len(message.data)} bytes, but {rows} rows of {message.step} "
             f"bytes take {rows * message.step}; correct its publisher"
         )
-    if message.encoding == NV12 and (height % 2 or width % 2):
-        raise InputError(f"an {NV12} image is {width}x{height}; both sides must be even")
 
 
-def _rgb_from_nv12(message: Image) -> ImageArray:
-    rows = message.height * 3 // 2
+def _rows(message: Image, encoding: str) -> int:
+    return int(message.height * 3 // 2 if encoding in PLANES else message.height)
+
+
+def rgb_from_image(message: Image) -> ImageArray:
+    """Pixels of an image message, (height, width, 3) uint8 RGB; may share the message's memory.
+
+    Raises InputError as ``size_of_image`` does, or when no converter is installed.
+    """
+    size_of_image(message)
+    encoding = ALIASES.get(message.encoding, message.encoding)
+    if encoding in PLANES:
+        rows = np.ascontiguousarray(_cut_rows(message, encoding))
+        return np.asarray(cv2.cvtColor(rows, PLANES[encoding]), np.uint8)
+    if encoding == MONO16:
+        return _rgb_from_mono16(message)
+    _, convert = converter()
+    return convert(_plain(message, encoding))
+
+
+def _rgb_from_mono16(message: Image) -> ImageArray:
+    """The full range of 16 bits becomes that of 8, as in cv_bridge."""
+    rows = np.ascontiguousarray(_cut_rows(message, MONO16))
+    values = rows.view(">u2" if message.is_bigendian else "<u2")
+    grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def _cut_rows(message: Image, encoding: str) -> ImageArray:
+    """(rows, bytes) without what pads the rows."""
+    rows = _rows(message, encoding)
     data = np.frombuffer(message.data, np.uint8, rows * message.step)
-    planes = np.ascontiguousarray(data.reshape(rows, message.step)[:, : message.width])
-    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_NV12), np.uint8)
+    return data.reshape(rows, message.step)[:, : message.width * _BYTES[encoding]]
 
 
-def _without_padding(message: Image) -> Image:
-    row_bytes = message.width * ENCODINGS[message.encoding]
-    if message.step == row_bytes:
+def _plain(message: Image, encoding: str) -> Image:
+    """The image without padding, under the name that the converters know."""
+    row_bytes = message.width * _BYTES[encoding]
+    padded = message.step != row_bytes
+    if not padded and message.encoding == encoding:
         return message
-    data = np.frombuffer(message.data, np.uint8, message.height * message.step)
-    rows = np.ascontiguousarray(data.reshape(message.height, message.step)[:, :row_bytes])
     cut = Image(
         header=message.header,
         height=message.height,
         width=message.width,
-        encoding=message.encoding,
+        encoding=encoding,
         step=row_bytes,
     )
-    # Assigning an array to data takes a thousand times as long as frombytes.
-    cut.data.frombytes(rows.data.cast("B"))
+    if padded:
+        # Assigning a numpy array to data takes a thousand times as long as frombytes.
+        cut.data.frombytes(np.ascontiguousarray(_cut_rows(message, encoding)).data.cast("B"))
+    else:
+        cut.data = message.data
     return cut
 
 

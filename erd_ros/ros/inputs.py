@@ -4,14 +4,14 @@ Message packages of others are imported when they are asked for, and only then.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
-import cv2
-import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 from erd_ros.errors import BackendError, InputError
+from erd_ros.image_file import Size, image_size, rgb_from_file
 from erd_ros.msg import Person2DArray
 from erd_ros.ros.convert import ReceivedKeypoints, keypoints_from_message
 from erd_ros.ros.foreign import (
@@ -19,12 +19,11 @@ from erd_ros.ros.foreign import (
     keypoints_from_yolo,
     keypoints_from_zed,
 )
-from erd_ros.ros.images import ImageArray, rgb_from_image
+from erd_ros.ros.images import ImageArray, rgb_from_image, size_of_image
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.runtime.detectors import Detector, make_detector
 from erd_ros.skeleton import Skeleton
 
-Size = tuple[int, int]
 # Message and the size of the camera's image, None when it is not known.
 Reader = Callable[[Any, Size | None], ReceivedKeypoints]
 
@@ -35,12 +34,21 @@ class FrontEnd(Protocol):
     topic, message_type  what to subscribe to
     bad_input            the cause that an unusable message is counted under
     skeleton             layout of the keypoints; None = each message says it
+    in_frame_of_info     messages name another frame than the optical one, CameraInfo has that
     """
 
     topic: str
     message_type: type
     bad_input: str
     skeleton: Skeleton | None
+    in_frame_of_info: bool
+
+    def size(self, message: Any) -> Size | None:
+        """(width, height) as an image's header says, undecoded; None = not an image.
+
+        Raises InputError for an image that must not be decoded.
+        """
+        ...
 
     def read(self, message: Any, size: Size | None) -> ReceivedKeypoints:
         """Keypoints of one message. Raises InputError."""
@@ -56,14 +64,23 @@ class ImageFrontEnd:
 
     topic = "image"
     bad_input = "bad image"
+    in_frame_of_info = False
 
     def __init__(
-        self, detector: str, message_type: type, decode: Callable[[Any], ImageArray]
+        self,
+        detector: str,
+        message_type: type,
+        size: Callable[[Any], Size],
+        decode: Callable[[Any], ImageArray],
     ) -> None:
         self.message_type = message_type
-        self._decode = decode
+        self._size, self._decode = size, decode
         self._detector: Detector = make_detector(detector)
         self.skeleton: Skeleton | None = self._detector.skeleton
+
+    def size(self, message: Any) -> Size | None:
+        """As the image's header says."""
+        return self._size(message)
 
     def read(self, message: Any, size: Size | None) -> ReceivedKeypoints:
         """Keypoints that the detector sees."""
@@ -83,9 +100,13 @@ class KeypointFrontEnd:
     bad_input = "bad keypoints"
     skeleton: Skeleton | None = None
 
-    def __init__(self, message_type: type, read: Reader) -> None:
-        self.message_type = message_type
+    def __init__(self, message_type: type, read: Reader, in_frame_of_info: bool = False) -> None:
+        self.message_type, self.in_frame_of_info = message_type, in_frame_of_info
         self._read = read
+
+    def size(self, message: Any) -> Size | None:
+        """None: there is nothing to decode."""
+        return None
 
     def read(self, message: Any, size: Size | None) -> ReceivedKeypoints:
         """Keypoints as the message has them."""
@@ -95,36 +116,51 @@ class KeypointFrontEnd:
         """Nothing to give back."""
 
 
+def size_of_compressed(message: CompressedImage) -> Size:
+    """(width, height) of a JPEG or PNG message, undecoded. Raises InputError."""
+    with _named(message):
+        return image_size(memoryview(message.data))
+
+
 def rgb_from_compressed(message: CompressedImage) -> ImageArray:
-    """Pixels of a JPEG or PNG message, (height, width, 3) uint8 RGB. Raises InputError."""
-    data = np.frombuffer(message.data, np.uint8)
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    if bgr is None:
+    """Pixels of a JPEG or PNG message, (height, width, 3) uint8 RGB. Raises InputError.
+
+    They lie as in the file, whatever EXIF says of its orientation: so does the CameraInfo.
+    """
+    with _named(message):
+        return rgb_from_file(memoryview(message.data))
+
+
+@contextmanager
+def _named(message: CompressedImage) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
         raise InputError(
-            f"a compressed image of {len(data)} bytes and format '{message.format}' cannot be "
-            "decoded; publish JPEG or PNG, or the raw image (input: image)"
-        )
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+            f"a compressed image of format '{message.format[:40]}' is refused: {error}; "
+            "publish JPEG or PNG, or the raw image (input: image)"
+        ) from error
 
 
 def _image(parameters: NodeParameters) -> FrontEnd:
-    return ImageFrontEnd(parameters.detector, Image, rgb_from_image)
+    return ImageFrontEnd(parameters.detector, Image, size_of_image, rgb_from_image)
 
 
 def _compressed_image(parameters: NodeParameters) -> FrontEnd:
-    front_end = ImageFrontEnd(parameters.detector, CompressedImage, rgb_from_compressed)
+    front_end = ImageFrontEnd(
+        parameters.detector, CompressedImage, size_of_compressed, rgb_from_compressed
+    )
     front_end.topic = "image/compressed"
     return front_end
 
 
 def _keypoints(parameters: NodeParameters) -> FrontEnd:
-    def read(message: Any, size: Size | None) -> ReceivedKeypoints:
-        return keypoints_from_message(message, size, parameters.image_margin)
-
-    return KeypointFrontEnd(Person2DArray, read)
+    return KeypointFrontEnd(Person2DArray, keypoints_from_message)
 
 
-def _foreign(package: str, name: str, read: Reader) -> Callable[[NodeParameters], FrontEnd]:
+def _foreign(
+    package: str, name: str, read: Reader, in_frame_of_info: bool = False
+) -> Callable[[NodeParameters], FrontEnd]:
     def make(parameters: NodeParameters) -> FrontEnd:
         try:
             message_type = getattr(importlib.import_module(f"{package}.msg"), name)
@@ -134,7 +170,7 @@ def _foreign(package: str, name: str, read: Reader) -> Callable[[NodeParameters]
                 f"install it, e.g. ros-$ROS_DISTRO-{package.replace('_', '-')}, or choose another "
                 f"input of {', '.join(FRONT_ENDS)}"
             ) from error
-        return KeypointFrontEnd(message_type, read)
+        return KeypointFrontEnd(message_type, read, in_frame_of_info)
 
     return make
 
@@ -145,5 +181,6 @@ FRONT_ENDS: dict[str, Callable[[NodeParameters], FrontEnd]] = {
     "keypoints": _keypoints,
     "hri_skeleton2d": _foreign("hri_msgs", "Skeleton2D", keypoints_from_skeleton2d),
     "yolo": _foreign("yolo_msgs", "DetectionArray", keypoints_from_yolo),
-    "zed": _foreign("zed_msgs", "ObjectsStamped", keypoints_from_zed),
+    # Its header names the frame that looks along x.
+    "zed": _foreign("zed_msgs", "ObjectsStamped", keypoints_from_zed, in_frame_of_info=True),
 }

@@ -1,31 +1,17 @@
 """What a robot knows of people besides their keypoints: cues for a model that takes them."""
 
-from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from threading import Lock
 
 import numpy as np
-from builtin_interfaces.msg import Time
-from numpy.typing import NDArray
-from sensor_msgs.msg import Image
 
 from erd_ros.cues import ANKLE_HEIGHT, Cues
 from erd_ros.errors import InputError
 from erd_ros.msg import Person3D
-from erd_ros.pose import Keypoints2D
 from erd_ros.ros.frames import Placement
 from erd_ros.ros.parameters import PERSON_HEIGHTS_M, NodeParameters
-from erd_ros.skeleton import H36M17, conversion_matrix
 
-# A depth image sees the front of the body; the pelvis lies about so much deeper, in metres.
-_SURFACE_TO_PELVIS = 0.1
-# Half the side, in pixels, of the square whose median depth counts.
-_DEPTH_WINDOW = 2
-# Depth images to remember, and how far from an image one may be taken, in seconds.
-_REMEMBERED, _SLACK_S = 8, 0.05
-# REP-118: type of a pixel, and metres in one unit.
-_DEPTH_ENCODINGS = {"32FC1": ("f4", 1.0), "16UC1": ("u2", 0.001), "mono16": ("u2", 0.001)}
 _USED = {
     "size": Person3D.CUE_SIZE,
     "camera_height": Person3D.CUE_GROUND,
@@ -34,34 +20,21 @@ _USED = {
 
 
 def cues_of_persons(
-    keypoints: Keypoints2D,
-    parameters: NodeParameters,
-    camera_in_ground: Placement | None,
-    depth_image: NDArray[np.float32] | None,
-    heights_m: Sequence[float],
+    parameters: NodeParameters, camera_in_ground: Placement | None, heights_m: Sequence[float]
 ) -> list[Cues]:
-    """One per person.
+    """One per person, all but the depth.
 
     camera_in_ground  of the optical frame in a frame whose z points up from the ground
-    depth_image       (H, W) metres along z, NaN = not measured, registered to the camera
     heights_m         one per person, 0 = not known
     """
     common = _of_everyone(parameters, camera_in_ground)
-    depths = _depths(keypoints, depth_image)
+    deviation_m = parameters.person_height_deviation
     return [
-        _of_one(common, parameters, height, float(depth))
-        for height, depth in zip(heights_m, depths, strict=True)
+        replace(common, size=height_m - ANKLE_HEIGHT, size_deviation=deviation_m)
+        if height_m > 0
+        else common
+        for height_m in heights_m
     ]
-
-
-def _of_one(common: Cues, parameters: NodeParameters, height_m: float, depth_m: float) -> Cues:
-    cues = common
-    if height_m > 0:
-        deviation_m = parameters.person_height_deviation
-        cues = replace(cues, size=height_m - ANKLE_HEIGHT, size_deviation=deviation_m)
-    if np.isfinite(depth_m):
-        cues = replace(cues, depth=depth_m, depth_deviation=parameters.depth_deviation)
-    return cues
 
 
 def used_cues(cues: Cues) -> int:
@@ -96,52 +69,6 @@ def _of_everyone(parameters: NodeParameters, camera_in_ground: Placement | None)
     return cues
 
 
-def _depths(keypoints: Keypoints2D, image: NDArray[np.float32] | None) -> NDArray[np.float64]:
-    """(N,) of the pelvis, metres; NaN where it is not seen or not measured."""
-    depths = np.full(len(keypoints), np.nan)
-    if image is None:
-        return depths
-    height, width = image.shape
-    for person, (column, row) in enumerate(_pelvis(keypoints)):
-        if not (0 <= column <= width - 1 and 0 <= row <= height - 1):
-            continue
-        x, y, reach = round(float(column)), round(float(row)), _DEPTH_WINDOW
-        window = image[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
-        known = window[np.isfinite(window) & (window > 0)]
-        if len(known):
-            depths[person] = np.median(known) + _SURFACE_TO_PELVIS
-    return depths
-
-
-def _pelvis(keypoints: Keypoints2D) -> NDArray[np.float32]:
-    """(N, 2) pixels; NaN where a hip was not seen."""
-    weights = conversion_matrix(keypoints.skeleton, H36M17)[H36M17.index("pelvis")]
-    used = np.flatnonzero(weights)
-    if not len(used):
-        return np.full((len(keypoints), 2), np.nan, np.float32)
-    return np.asarray(np.einsum("s,nsc->nc", weights[used], keypoints.pixels[:, used]), np.float32)
-
-
-def metres_from_depth_image(message: Image) -> NDArray[np.float32]:
-    """(H, W) metres along z; NaN or 0 = not measured. Raises InputError for another encoding."""
-    if message.encoding not in _DEPTH_ENCODINGS:
-        raise InputError(
-            f"unsupported encoding '{message.encoding}' of the depth image; publish one of "
-            f"{', '.join(_DEPTH_ENCODINGS)}"
-        )
-    code, metres = _DEPTH_ENCODINGS[message.encoding]
-    kind = np.dtype((">" if message.is_bigendian else "<") + code)
-    row_bytes = message.width * kind.itemsize
-    if message.step < row_bytes or len(message.data) < message.height * message.step:
-        raise InputError(
-            f"the depth image holds {len(message.data)} bytes in rows of {message.step}, too few "
-            f"for {message.width}x{message.height} in {message.encoding}; correct its publisher"
-        )
-    data = np.frombuffer(message.data, np.uint8, message.height * message.step)
-    rows = np.ascontiguousarray(data.reshape(message.height, message.step)[:, :row_bytes])
-    return np.asarray(rows.view(kind) * metres, np.float32)
-
-
 class Heights:
     """How tall single persons are, as the node was told; from any thread."""
 
@@ -174,24 +101,3 @@ class Heights:
         with self._lock:
             self._present = present
             self._told_m = {name: m for name, m in self._told_m.items() if name in present}
-
-
-class DepthImages:
-    """The latest depth images, to find that of the time of an image."""
-
-    def __init__(self) -> None:
-        self._latest: deque[Image] = deque(maxlen=_REMEMBERED)
-
-    def put(self, message: Image) -> None:
-        """Remember one."""
-        self._latest.append(message)
-
-    def of(self, stamp: Time) -> Image | None:
-        """The one nearest in time to the stamp, None when none is near."""
-
-        def distance_s(message: Image) -> float:
-            seconds = message.header.stamp.sec - stamp.sec
-            return abs(float(seconds + 1e-9 * (message.header.stamp.nanosec - stamp.nanosec)))
-
-        nearest = min(tuple(self._latest), key=distance_s, default=None)
-        return nearest if nearest is not None and distance_s(nearest) <= _SLACK_S else None

@@ -1,16 +1,44 @@
-"""Names that are unique on the robot where several cameras have a node each.
+"""Ids that may stand in names of topics and frames, and are unique on the robot.
 
 Frames and ``/humans`` know no namespaces: every node of a namespace begins its ids with two letters
 that follow from it. hri_rviz reads the last five characters of a frame as the id, so that ids of
 the tracker keep five: b0001 is cq001 in the namespace whose letters are cq.
 """
 
+import hashlib
+import re
 import string
 import zlib
 from collections.abc import Iterable
 
 _FIRST = string.ascii_lowercase.replace("b", "")  # b0001 is an id without a namespace
 _SECOND = string.ascii_lowercase
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_OF_NUMBER = re.compile(r"n[0-9]{4,}")  # what numbers become, so that nothing else may be called so
+_BELOW_0 = re.compile(r"-[0-9]+")
+
+
+def legal_id(given: str) -> str:
+    """An id that came with keypoints as a part of a ROS name, of 33 characters at most.
+
+    Different ids stay different: a name of up to 32 letters, digits and underscores is kept, a
+    number becomes n0012, anything else n and a digest. "" = none, as is a number below 0.
+    """
+    if not given or _BELOW_0.fullmatch(given):
+        return ""
+    if _NUMBER.fullmatch(given):
+        return f"n{int(given):04d}"
+    if _NAME.fullmatch(given) and not _OF_NUMBER.fullmatch(given):
+        return given
+    return "n" + hashlib.blake2b(given.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def ids_of_everyone(given: Iterable[str]) -> list[str] | None:
+    """The legal ids; None unless each person has one."""
+    ids = [legal_id(one) for one in given]
+    return ids if all(ids) else None
 
 
 def id_prefix(namespace: str) -> str:

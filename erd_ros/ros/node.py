@@ -14,7 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 
 from erd_ros.demo.processes import end_with_parent
-from erd_ros.errors import ErdError
+from erd_ros.errors import ErdError, shortened
 from erd_ros.ros.declare import changed, declare_parameters
 from erd_ros.ros.diagnostics import describe, diagnostic_array, limits, state_name
 from erd_ros.ros.frames import Frames
@@ -185,6 +185,7 @@ class ErdNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _notice(self, cause: str, message: str) -> None:
+        message = shortened(message)
         self._statistics.noticed(cause, message)
         self._warn(cause, message)
 

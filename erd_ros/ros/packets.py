@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from rclpy.serialization import deserialize_message
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -17,16 +15,20 @@ from erd_ros.demo.bag import (
     IMAGE,
     KEYPOINTS,
     BagTopics,
+    RawMessage,
     bag_messages,
 )
 from erd_ros.demo.sources import Source
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
+from erd_ros.image_file import check_size
 from erd_ros.msg import Keypoint2D, Person2D, Person2DArray
 from erd_ros.pose import Keypoints2D
 from erd_ros.ros.images import image_from_rgb
+from erd_ros.ros.inputs import rgb_from_compressed
 
 FRAME_ID = "camera_optical_frame"
+_LONGEST_PAUSE_S = 3600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +76,11 @@ def message_from_keypoints(keypoints: Keypoints2D, camera: Camera) -> Person2DAr
 def packets_of_source(source: Source) -> Iterator[Packet]:
     """Every frame of a source, CameraInfo first: the node then has it when the frame comes."""
     info = info_from_camera(source.camera)
-    for index, frame in enumerate(source.frames()):
+    for frame in source.frames():
         messages = [info, image_from_rgb(frame.image, Header(frame_id=FRAME_ID))]
         if frame.keypoints is not None:
             messages.append(message_from_keypoints(frame.keypoints, source.camera))
-        time_s = index / source.rate_hz
-        yield Packet(time_s, time_s, tuple(messages))
+        yield Packet(frame.time_s, frame.time_s, tuple(messages))
 
 
 def packets_of_bag(path: str, topics: BagTopics, camera: Camera | None) -> Iterator[Packet]:
@@ -93,14 +94,23 @@ def packets_of_bag(path: str, topics: BagTopics, camera: Camera | None) -> Itera
             "(camera_info, of erd demo --camera-info), or a field of view (fov, --fov)"
         )
     begin_ns: tuple[int, int] | None = None
+    last_s = 0.0
     for raw in bag_messages(path, topics):
         if camera is not None and raw.message_type == CAMERA_INFO:
             continue
-        message = _decoded(deserialize_message(raw.data, _MESSAGES[raw.message_type]))
-        stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
+        message = _message(path, raw)
+        stamp_ns = 10**9 * message.header.stamp.sec + message.header.stamp.nanosec
         begin_ns = begin_ns or (raw.recorded_ns, stamp_ns)
         messages = (message,) if camera is None else (_info_for(message, camera), message)
         due_s, stamp_s = 1e-9 * (raw.recorded_ns - begin_ns[0]), 1e-9 * (stamp_ns - begin_ns[1])
+        if due_s > last_s + _LONGEST_PAUSE_S:
+            raise InputError(
+                f"bag '{path}' pauses for {(due_s - last_s) / 3600:.1f} hours, expected "
+                f"{_LONGEST_PAUSE_S / 3600:g} at most; is it damaged?"
+            )
+        last_s = due_s
+        # A stamp of another clock, or a damaged one, is of no use in the present.
+        stamp_s = stamp_s if abs(stamp_s - due_s) < _LONGEST_PAUSE_S else due_s
         yield Packet(due_s, stamp_s, messages, recorded=True)
 
 
@@ -108,8 +118,9 @@ def first_image_size(path: str, topics: BagTopics) -> tuple[int, int]:
     """(width, height) of the images, or of those behind the keypoints."""
     for raw in bag_messages(path, topics):
         if raw.message_type != CAMERA_INFO:
-            message = _decoded(deserialize_message(raw.data, _MESSAGES[raw.message_type]))
+            message = _message(path, raw)
             if message.width:
+                check_size(message.width, message.height)
                 return message.width, message.height
     raise InputError(
         f"bag '{path}' says nowhere how large its images are; give a calibration file "
@@ -123,17 +134,22 @@ def _info_for(message: Any, camera: Camera) -> CameraInfo:
     return info
 
 
+def _message(path: str, raw: RawMessage) -> Any:
+    try:
+        return _decoded(deserialize_message(raw.data, _MESSAGES[raw.message_type]))
+    except InputError:
+        raise
+    except Exception as error:  # RMWError has no public name
+        raise InputError(
+            f"bag '{path}' has a message of type {raw.message_type} and {len(raw.data)} bytes that "
+            f"cannot be read ({str(error)[:100]}); was the bag cut short or copied badly?"
+        ) from error
+
+
 def _decoded(message: Any) -> Any:
     if not isinstance(message, CompressedImage):
         return message
-    bgr = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise InputError(
-            f"a compressed image of format '{message.format}' cannot be decoded; record JPEG or "
-            "PNG, or the raw image"
-        )
-    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    return image_from_rgb(rgb, message.header)
+    return image_from_rgb(rgb_from_compressed(message), message.header)
 
 
 _MESSAGES = {

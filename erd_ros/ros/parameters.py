@@ -102,8 +102,8 @@ class NodeParameters:
     )
     max_persons: int = _live(
         100,
-        "persons of one image that are used, the surest; 100 are tracked and placed in about 15 ms "
-        "on one core, and few images hold as many who are large enough",
+        "persons of one image that are used, the surest; 100 are tracked in 5 to 8 ms on one "
+        "core, and few images hold as many who are large enough",
         _in_unit("", 1, 300),
     )
     track_gate: float = _live(

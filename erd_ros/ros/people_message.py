@@ -1,5 +1,6 @@
 """People to Person3DArray. Metres on both sides."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +9,15 @@ from numpy.typing import NDArray
 
 from erd_ros.msg import Joint3D, Person3D, Person3DArray
 from erd_ros.ros.scene import Mask, Scene
-from erd_ros.runtime.people import People
+from erd_ros.runtime.people import People, way_s
+from erd_ros.runtime.plausible import DISTANCE_M
 from erd_ros.skeleton import Skeleton
 
 # Metres per second by which somebody may walk otherwise than the velocity says, one standard
 # deviation.
 _UNKNOWN_VELOCITY = 0.5
+# Nobody is moved on by more: no image takes so long, but clocks of two hosts differ by seconds.
+_LARGEST_AHEAD_S = 1.0
 # Rows and columns of a symmetric matrix in the order of the messages: xx, xy, xz, yy, yz, zz.
 _UPPER = (..., *np.triu_indices(3))
 
@@ -34,7 +38,7 @@ class PeopleWriter:
 
         ahead_s  seconds after the stamp to which persons are moved on
         """
-        people = moved_on(scene.people, ahead_s) if ahead_s else scene.people
+        people = moved_on(scene.people, ahead_s, scene.origin) if ahead_s else scene.people
         while len(self._persons) < len(people):
             self._persons.append(_empty_person(self._joints))
         for index, person in enumerate(self._persons[: len(people)]):
@@ -46,12 +50,29 @@ class PeopleWriter:
         return self._message
 
 
-def moved_on(people: People, seconds: float) -> People:
-    """The same persons after this time, each with the velocity of now and less surely.
+def ahead_s(age_s: float) -> float:
+    """By how much to move people on, seconds; 0 where stamp and clock disagree.
 
-    Who has no velocity yet stays.
+    age_s  of the image when it is published; NaN = not known
     """
-    step = np.nan_to_num(people.velocity) * seconds
+    return age_s if age_s <= _LARGEST_AHEAD_S else 0.0
+
+
+def moved_on(
+    people: People, seconds: float, origin: Sequence[float] | NDArray[np.float64] = (0.0, 0.0, 0.0)
+) -> People:
+    """The same persons after this time, each ever more slowly, and less surely.
+
+    origin  of the camera in the frame of the people, metres
+    Who has no velocity yet stays, and so does who would come to stand in the camera or behind it.
+    """
+    step = np.nan_to_num(people.velocity) * way_s(seconds)
+    before = people.root - origin
+    after = before + step
+    with np.errstate(invalid="ignore"):
+        in_front = (before * after).sum(-1) > 0
+        far_enough = np.linalg.norm(after, axis=-1) >= DISTANCE_M[0]
+    step[~(in_front & far_enough)] = 0
     spread = (_UNKNOWN_VELOCITY * seconds) ** 2 * np.eye(3)
     return replace(
         people,
@@ -121,7 +142,9 @@ def person_state(people: People, index: int, possible: Mask) -> int:
         return int(Person3D.ENDED)
     if not people.placed[index]:
         return int(Person3D.NO_ROOT)
-    if people.unseen_s[index] > 0:
+    seen = people.confidence[index] > 0
+    # Not by unseen_s, which is 0 where two images have one stamp.
+    if not seen.any():
         return int(Person3D.PREDICTED)
-    whole = (people.confidence[index][possible] > 0).all()
+    whole = seen[possible].all()
     return int(Person3D.FULL if whole else Person3D.PARTIAL_BODY)

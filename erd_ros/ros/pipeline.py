@@ -14,26 +14,28 @@ from std_msgs.msg import Header
 from erd_ros.errors import ErdError, InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.msg import Person3DArray
-from erd_ros.pose import FloatArray, Keypoints2D, Pose3D
-from erd_ros.ros.cameras import CameraReader, check_image_size, scaled, seconds_from_stamp
-from erd_ros.ros.convert import ReceivedKeypoints
-from erd_ros.ros.frames import Frames, Placement
-from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
-from erd_ros.ros.knowledge import (
-    Heights,
-    above_ground,
-    cues_of_persons,
-    metres_from_depth_image,
-    used_cues,
+from erd_ros.pose import Keypoints2D, Pose3D
+from erd_ros.ros.cameras import (
+    CameraReader,
+    check_focal_length,
+    check_image_size,
+    scaled,
+    seconds_from_stamp,
 )
+from erd_ros.ros.convert import ReceivedKeypoints
+from erd_ros.ros.depth import depths_of_people, estimate_with_depths
+from erd_ros.ros.frames import Frames, Placement, is_frame_id
+from erd_ros.ros.inputs import FRONT_ENDS, FrontEnd
+from erd_ros.ros.knowledge import Heights, above_ground, cues_of_persons, used_cues
 from erd_ros.ros.names import given_ids, tracked_ids
 from erd_ros.ros.parameters import NodeParameters
 from erd_ros.ros.scene import FrameError, Scene, possible_joints
+from erd_ros.ros.stamps import Moment, StampError, StampReader
+from erd_ros.ros.usable import usable
 from erd_ros.runtime import Backend
 from erd_ros.runtime.carried_size import SizesByPerson
 from erd_ros.runtime.estimator import Estimator, EstimatorConfig
 from erd_ros.runtime.people import People, PeopleConfig, PeopleFilter, moved, people_from_poses
-from erd_ros.runtime.plausible import seen_keypoints, surest
 from erd_ros.runtime.smoothing import SmoothingConfig
 from erd_ros.runtime.tracker import Tracker, TrackerConfig
 from erd_ros.skeleton import Skeleton
@@ -41,8 +43,6 @@ from erd_ros.skeleton import Skeleton
 # Called with a cause to count and the message that says what was wrong; the frame is used.
 Remark = Callable[[str, str], None]
 
-# A stamp that goes back by less is a message that came late, by more a clock that was set.
-_LATE_S = 0.5
 _HERE = Placement(np.eye(3), np.zeros(3))
 
 
@@ -81,7 +81,7 @@ class Pipeline:
         self._estimator = Estimator(backend)
         self._sizes, self._heights = SizesByPerson(), Heights()
         self._remark, self._prefix = remark, prefix
-        self._stamp_s = float("-inf")
+        self._stamps = StampReader()
         fell_back = backend.device == "cpu" != parameters.device
         self._state = Person3DArray.CPU_FALLBACK if fell_back else Person3DArray.FULL
         self.adopt(parameters)
@@ -112,23 +112,32 @@ class Pipeline:
 
     def scene(self, inputs: Inputs) -> Scene:
         """What one message says. Without a usable camera it has a problem. Raises FrameError."""
-        header = inputs.message.header
-        self._look_at_stamp(seconds_from_stamp(header.stamp))
+        header = self._header(inputs)
+        moment = self._moment(header.stamp)
         camera, problem = self._camera(inputs.info)
+        size = (camera.width, camera.height) if camera else None
+        # Before the image is decoded and the detector sees it.
         with _or_drop(self.front_end.bad_input):
-            size = (camera.width, camera.height) if camera else None
+            image_size = self.front_end.size(inputs.message)
+        with _or_drop("size mismatch"):
+            self._of_size(camera, image_size)
+        with _or_drop(self.front_end.bad_input):
             received = self.front_end.read(inputs.message, size)
         with _or_drop("size mismatch"):
+            if camera:
+                check_focal_length(received.focal_px, camera)
             camera = self._of_size(camera, received.size)
-        if received.remark:
-            self._remark("keypoints", received.remark)
-        received = self._usable(received, size)
+        received = usable(received, size, self._parameters)
+        for cause, words in received.remarks:
+            self._remark(cause, words)
         with _or_drop("not estimated"):
-            ids = self._ids(received)
-            poses, used = self._estimate(received.keypoints, ids, camera, inputs)
+            ids = self._ids(received, moment.time_s)
+            poses, used = self._estimate(received.keypoints, ids, camera, inputs, header)
         placement = self._placement(header)
         seen = moved(people_from_poses(poses, ids, used), *placement)
-        people = self._filter.update(seen, placement.translation, self._stamp_s)
+        people = self._filter.update(seen, placement.translation, moment.time_s)
+        if not moment.measured:
+            people = replace(people, velocity=np.full_like(people.velocity, np.nan))
         self._forget_ended(people)
         return Scene(
             source=header,
@@ -142,33 +151,13 @@ class Pipeline:
             image=received.image,
             state=Person3DArray.NO_ROOT if problem else self._state,
             problem=problem,
+            origin=placement.translation,
         )
 
-    def _usable(
-        self, received: ReceivedKeypoints, size: tuple[int, int] | None
-    ) -> ReceivedKeypoints:
-        """Without keypoints that nobody saw, and without the persons who are too many."""
-        most, persons = self._parameters.max_persons, len(received.keypoints)
-        keypoints = seen_keypoints(
-            received.keypoints, received.size or size, self._parameters.image_margin
-        )
-        if persons <= most:
-            return replace(received, keypoints=keypoints)
-        self._remark(
-            "too many persons",
-            f"{persons} persons in one image: the surest {most} are used, {persons - most} are "
-            "left out; raise max_persons if they are real",
-        )
-        kept = surest(keypoints, most)
-        ids = [received.ids[person] for person in kept] if received.ids else None
-        pixels, confidence = keypoints.pixels[kept], keypoints.confidence[kept]
-        fewer = Keypoints2D(keypoints.skeleton, pixels, confidence)
-        return replace(received, keypoints=fewer, ids=ids)
-
-    def _ids(self, received: ReceivedKeypoints) -> list[str]:
+    def _ids(self, received: ReceivedKeypoints, time_s: float) -> list[str]:
         if received.ids:
             return given_ids(received.ids, self._prefix)
-        return tracked_ids(self._tracker.update(received.keypoints, self._stamp_s), self._prefix)
+        return tracked_ids(self._tracker.update(received.keypoints, time_s), self._prefix)
 
     def _forget_ended(self, people: People) -> None:
         ended = {people.ids[row] for row in np.flatnonzero(people.ended)}
@@ -184,6 +173,19 @@ class Pipeline:
         except ErdError as error:
             return None, FrameError("bad camera info", str(error))
 
+    def _header(self, inputs: Inputs) -> Header:
+        """Stamp of the input and the camera's optical frame."""
+        header: Header = inputs.message.header
+        if inputs.info is not None and self.front_end.in_frame_of_info:
+            header = Header(stamp=header.stamp, frame_id=inputs.info.header.frame_id)
+        if not is_frame_id(header.frame_id):
+            self._remark(
+                "frame_id",
+                f"the input is in frame '{header.frame_id}', which is none for TF: nobody is "
+                "broadcast there; set frame_id in the camera's driver, without a slash before it",
+            )
+        return header
+
     def _of_size(self, camera: Camera | None, size: tuple[int, int] | None) -> Camera | None:
         if camera is None or size is None:
             return camera
@@ -193,24 +195,31 @@ class Pipeline:
         return camera
 
     def _estimate(
-        self, keypoints: Keypoints2D, ids: Sequence[str], camera: Camera | None, inputs: Inputs
+        self,
+        keypoints: Keypoints2D,
+        ids: Sequence[str],
+        camera: Camera | None,
+        inputs: Inputs,
+        header: Header,
     ) -> tuple[Pose3D, list[int]]:
         """Poses in the camera frame, and which cues each was found with."""
         if camera is None or inputs.info is None:
-            return _unplaced(keypoints, self._estimator.skeleton), []
-        header = inputs.message.header
+            return Pose3D.unplaced(keypoints, self._estimator.skeleton), []
         self._compare_frames(header.frame_id, inputs.info.header.frame_id)
         if not self._estimator.backend.takes_cues:
             return self._estimator.estimate(keypoints, camera), []
-        known = cues_of_persons(
+        frames = header.frame_id, inputs.info.header.frame_id
+        heights_m = [self._heights.of(name, self._parameters.person_height) for name in ids]
+        known = cues_of_persons(self._parameters, self._ground(header), heights_m)
+        poses, cues, refused = estimate_with_depths(
+            lambda keypoints, cues: self._estimator.estimate(keypoints, camera, cues),
             keypoints,
-            self._parameters,
-            self._ground(header),
-            self._depth(inputs.depth),
-            [self._heights.of(name, self._parameters.person_height) for name in ids],
+            self._sizes.told(ids, known),
+            self._depths(keypoints, camera, inputs.depth, frames),
+            self._parameters.depth_deviation,
         )
-        cues = self._sizes.told(ids, known)
-        poses = self._estimator.estimate(keypoints, camera, cues)
+        for words in refused:
+            self._remark("depth refused", words)
         assert poses.size is not None  # models that take cues give it
         self._sizes.learn(ids, poses.size)
         return poses, [used_cues(cue) for cue in cues]
@@ -225,16 +234,21 @@ class Pipeline:
             self._remark("no ground", f"size and distance are found without the ground: {error}")
             return None
 
-    def _depth(self, message: Image | None) -> NDArray[np.float32] | None:
+    def _depths(
+        self, keypoints: Keypoints2D, camera: Camera, image: Image | None, frames: tuple[str, str]
+    ) -> NDArray[np.float64]:
+        """(N,) metres; NaN = not known."""
+        unknown = np.full(len(keypoints), np.nan)
         if not self._parameters.use_depth:
-            return None
-        try:
-            if message is not None:
-                return metres_from_depth_image(message)
+            return unknown
+        if image is None:
             self._remark("no depth", "no depth image of the time of this image")
-        except ErdError as error:
+            return unknown
+        try:
+            return depths_of_people(keypoints, image, camera, frames)
+        except InputError as error:
             self._remark("no depth", f"size and distance are found without depth: {error}")
-        return None
+        return unknown
 
     def _placement(self, header: Header) -> Placement:
         """Of the camera in the frame of the output."""
@@ -255,21 +269,17 @@ class Pipeline:
         confidence = np.ones((1, len(skeleton)), np.float32)
         self._estimator.estimate(Keypoints2D(skeleton, pixels[None], confidence), camera)
 
-    def _look_at_stamp(self, stamp_s: float) -> None:
-        back_s = self._stamp_s - stamp_s
-        if 0 < back_s <= _LATE_S:
-            raise FrameError(
-                "late", f"a message of {back_s:.3f} s before the last one came after it"
-            )
-        if back_s > 0 and np.isfinite(back_s):
-            self._remark(
-                "time went back",
-                f"the stamp went back from {self._stamp_s:.3f} s to {stamp_s:.3f} s: "
-                "persons are tracked anew and get new ids",
-            )
-            if self._frames is not None:
-                self._frames.forget()
-        self._stamp_s = stamp_s
+    def _moment(self, stamp: Time) -> Moment:
+        """When the image was taken. Raises FrameError for one that cannot be used."""
+        try:
+            moment = self._stamps.read(seconds_from_stamp(stamp))
+        except StampError as error:
+            raise FrameError(error.cause, str(error)) from error
+        if moment.remark:
+            self._remark(*moment.remark)
+        if moment.restarted and self._frames is not None:
+            self._frames.forget()
+        return moment
 
     def _compare_frames(self, image: str, info: str) -> None:
         if image != info:
@@ -283,14 +293,3 @@ class Pipeline:
         self.front_end.close()
         if self._frames is not None:
             self._frames.close()
-
-
-def _unplaced(keypoints: Keypoints2D, skeleton: Skeleton) -> Pose3D:
-    """The same persons, somewhere."""
-    persons, joints = len(keypoints), len(skeleton)
-
-    def unknown(*shape: int) -> FloatArray:
-        return np.full((persons, *shape), np.nan, np.float32)
-
-    confidence = keypoints.to_layout(skeleton).confidence
-    return Pose3D(skeleton, unknown(joints, 3), unknown(3), confidence, unknown())

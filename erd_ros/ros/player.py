@@ -19,7 +19,8 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from erd_ros.demo.bag import bag_topics
 from erd_ros.demo.calibration import camera_from_field_of_view, camera_from_file
-from erd_ros.demo.sources import DEFAULT_FIELD_OF_VIEW_DEG, CaptureSource, Source, SyntheticSource
+from erd_ros.demo.capture import DEFAULT_FIELD_OF_VIEW_DEG, capture
+from erd_ros.demo.sources import Source, SyntheticSource
 from erd_ros.errors import InputError
 from erd_ros.msg import Person2DArray
 from erd_ros.ros.packets import Packet, first_image_size, packets_of_bag, packets_of_source
@@ -42,6 +43,7 @@ class PlayerParameters:
 
     source            synthetic, video, camera or bag
     path              of the video or bag
+    image_topic       of the bag; empty = its keypoints, or else its colour camera
     camera            number of the camera
     camera_info       calibration file; empty = what the bag says, or a pinhole of ``fov`` degrees
     fov               horizontal field of view, degrees; 0 = 60, or what the bag says
@@ -55,6 +57,7 @@ class PlayerParameters:
 
     source: str = "synthetic"
     path: str = ""
+    image_topic: str = ""
     camera: int = 0
     camera_info: str = ""
     fov: float = 0.0
@@ -94,9 +97,9 @@ def _camera(parameters: PlayerParameters) -> tuple[str, Callable[[], Iterator[Pa
     return _of_source(_capture(parameters.camera, parameters))
 
 
-def _capture(video: str | int, parameters: PlayerParameters) -> CaptureSource:
+def _capture(video: str | int, parameters: PlayerParameters) -> Source:
     fov = parameters.fov or DEFAULT_FIELD_OF_VIEW_DEG
-    return CaptureSource(video, _calibration(parameters), fov, parameters.rate)
+    return capture(video, _calibration(parameters), fov, parameters.rate)
 
 
 def _of_source(source: Source) -> tuple[str, Callable[[], Iterator[Packet]]]:
@@ -104,7 +107,7 @@ def _of_source(source: Source) -> tuple[str, Callable[[], Iterator[Packet]]]:
 
 
 def _bag(parameters: PlayerParameters) -> tuple[str, Callable[[], Iterator[Packet]]]:
-    topics = bag_topics(parameters.path)
+    topics = bag_topics(parameters.path, parameters.image_topic)
     calibration = _calibration(parameters)
     camera = camera_from_file(calibration) if calibration else None
     if camera is None and parameters.fov:

@@ -23,6 +23,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from erd_ros.errors import ErdError, InputError
+from erd_ros.files import check_log_folder
 from erd_ros.ros.services import answer_every_request, reason_of
 
 # At most so long does a node take notice of a signal.
@@ -107,6 +108,7 @@ def _leave(code: int) -> None:
 
 
 def _initialise(args: Sequence[str] | None) -> None:
+    check_log_folder(os.environ)
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:

@@ -17,10 +17,11 @@ from visualization_msgs.msg import MarkerArray
 from erd_ros.msg import Person3DArray
 from erd_ros.ros.bodies import bodies, pose_array, torso, transforms
 from erd_ros.ros.cameras import seconds_from_stamp
+from erd_ros.ros.frames import is_frame_id
 from erd_ros.ros.humans import Humans, hri_messages
 from erd_ros.ros.markers import MarkerStyle, SkeletonMarkers
 from erd_ros.ros.parameters import NodeParameters
-from erd_ros.ros.people_message import PeopleWriter, empty_array
+from erd_ros.ros.people_message import PeopleWriter, ahead_s, empty_array
 from erd_ros.ros.scene import Scene
 from erd_ros.skeleton import Skeleton
 
@@ -124,7 +125,7 @@ class Publishers:
 
     def _publish_bodies(self, scene: Scene) -> None:
         poses_wanted = self._poses is not None and _heard(self._poses)
-        tf_wanted = self._tf is not None and _heard(self._tf)
+        tf_wanted = self._tf is not None and _heard(self._tf) and is_frame_id(scene.header.frame_id)
         if not (poses_wanted or tf_wanted):
             return
         placed = bodies(scene.people)
@@ -135,7 +136,7 @@ class Publishers:
 
     def _ahead_s(self, header: Header) -> float:
         """By how much to move people on; 0 where the clocks disagree."""
-        return float(np.nan_to_num(self._age_s(header))) if self._predicts else 0.0
+        return ahead_s(self._age_s(header)) if self._predicts else 0.0
 
     def _age_s(self, header: Header) -> float:
         now_s = 1e-9 * self._node.get_clock().now().nanoseconds

@@ -1,5 +1,6 @@
 """What one image said, ready to be published."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,7 @@ class Scene:
     image      (height, width, 3) uint8 RGB; None = only its keypoints came
     state      of the node, a constant of Person3DArray
     problem    why nobody could be placed
+    origin     (3,) of the camera in the frame of the persons, metres
     """
 
     source: Header
@@ -48,6 +50,7 @@ class Scene:
     image: ImageArray | None = None
     state: int = Person3DArray.FULL
     problem: FrameError | None = None
+    origin: Sequence[float] | NDArray[np.float64] = (0.0, 0.0, 0.0)
 
 
 def possible_joints(source: Skeleton, target: Skeleton) -> Mask:

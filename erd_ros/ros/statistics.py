@@ -18,7 +18,8 @@ class Report:
     drops, notices        frames thrown away, and frames used although something was wrong, by
                           cause, since the start
     recent_...            the same since the last report
-    reason                message of the last drop or notice since the last report
+    reason                message of the last drop since the last report; without drops, of the
+                          last notice
     rate_hz               frames processed per second
     latency_p50_s, p99_s  over the last 300 frames; NaN before the first
     persons, residual_px  of the last frame; residual is the mean, NaN for nobody
@@ -50,7 +51,7 @@ class Statistics:
         self._processed = self._reported_processed = 0
         self._latencies_s: deque[float] = deque(maxlen=_LATENCIES)
         self._reported_s = now_s
-        self._reason = ""
+        self._drop_reason = self._notice_reason = ""
         self._persons = 0
         self._residual_px = float("nan")
 
@@ -66,13 +67,13 @@ class Statistics:
         """A frame was thrown away; ``reason`` is the message that says why."""
         with self._lock:
             self._drops[cause] += 1
-            self._reason = reason or self._reason
+            self._drop_reason = reason or self._drop_reason
 
     def noticed(self, cause: str, reason: str) -> None:
         """Something is wrong with a frame that is used; ``reason`` is the message that says it."""
         with self._lock:
             self._notices[cause] += 1
-            self._reason = reason
+            self._notice_reason = reason
 
     def report(self, now_s: float) -> Report:
         """What was counted until ``now_s``, on the clock given when this was made."""
@@ -87,7 +88,7 @@ class Statistics:
                 recent_processed=recent,
                 recent_drops=dict(self._drops - self._reported_drops),
                 recent_notices=dict(self._notices - self._reported_notices),
-                reason=self._reason,
+                reason=self._drop_reason or self._notice_reason,
                 rate_hz=recent / max(now_s - self._reported_s, 1e-9),
                 latency_p50_s=float(p50),
                 latency_p99_s=float(p99),
@@ -96,5 +97,6 @@ class Statistics:
             )
             self._reported_drops = self._drops.copy()
             self._reported_notices = self._notices.copy()
-            self._reported_processed, self._reported_s, self._reason = self._processed, now_s, ""
+            self._reported_processed, self._reported_s = self._processed, now_s
+            self._drop_reason = self._notice_reason = ""
         return report

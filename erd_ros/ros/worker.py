@@ -14,12 +14,12 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from erd_ros.demo.processes import FASTDDS_VARIABLES, share_file
 from erd_ros.errors import ErdError
+from erd_ros.fastdds import FASTDDS_VARIABLES, share_file
 from erd_ros.msg import Person3DArray
 from erd_ros.ros.cameras import CameraInfos, seconds_from_stamp
+from erd_ros.ros.depth import DepthImages
 from erd_ros.ros.diagnostics import OVERWRITTEN
-from erd_ros.ros.knowledge import DepthImages
 from erd_ros.ros.mailbox import Mailbox
 from erd_ros.ros.parameters import IMAGE_INPUTS, NodeParameters
 from erd_ros.ros.pipeline import Inputs, Pipeline
@@ -27,11 +27,15 @@ from erd_ros.ros.publishers import Publishers
 from erd_ros.ros.rates import ImageRate
 from erd_ros.ros.scene import FrameError, Scene
 from erd_ros.ros.statistics import Statistics
+from erd_ros.runtime.memory import give_back
 from erd_ros.srv import SetPersonHeight
 
 # Called with a cause to count and the message that says what was wrong.
 Warn = Callable[[str, str], None]
 
+# Persons in a message after which what they took is given back: it may be ten times what the node
+# needs otherwise, and stays with Python and glibc.
+_CROWD = 1000
 _LATCHED_S = 0.5  # how often publishers of such a kind are looked for
 _LATCHED = QoSProfile(
     depth=qos_profile_sensor_data.depth,
@@ -175,6 +179,10 @@ class Worker:
             except Exception as error:  # whatever a frame does, the next one must be served
                 if self._node.context.ok() and not self._mailbox.closed:
                     self._drop("internal error", f"frame dropped: {error!r}")
+            crowded = len(getattr(frame.message, "persons", ())) > _CROWD
+            del frame
+            if crowded:
+                give_back()
 
     def _process(self, frame: _Frame) -> None:
         self._header = frame.message.header

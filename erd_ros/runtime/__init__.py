@@ -47,7 +47,7 @@ class Backend(Protocol):
     """A model file, loaded and ready. Made by ``load``.
 
     info       what the file says about itself
-    name       what executes it: "onnxruntime", "tensorrt", "torch"
+    name       what executes it: "onnxruntime", "tensorrt", "onnxruntime_tensorrt", "torch"
     device     where: "cpu", "cuda"
     precision  numbers it computes with: "float32", "mixed_float16"
     sha256     of the file, hexadecimal
@@ -214,11 +214,12 @@ def empty_outputs(joints: int, takes_cues: bool) -> PoseOutputs:
 
 # By suffix and device, the first is the default.
 BACKENDS: dict[str, dict[str, tuple[str, ...]]] = {
-    ".onnx": {"cpu": ("onnxruntime",), "cuda": ("tensorrt", "onnxruntime")},
+    ".onnx": {"cpu": ("onnxruntime",), "cuda": ("tensorrt", "onnxruntime_tensorrt", "onnxruntime")},
     ".safetensors": {"cpu": ("torch",), "cuda": ("torch",)},
 }
 _MODULES = {
     "onnxruntime": "erd_ros.runtime.onnx_backend",
     "tensorrt": "erd_ros.runtime.tensorrt_backend",
+    "onnxruntime_tensorrt": "erd_ros.runtime.onnx_tensorrt_backend",
     "torch": "erd_ros.runtime.torch_backend",
 }

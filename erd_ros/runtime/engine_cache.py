@@ -4,6 +4,7 @@ An engine is code that the graphics processor executes: it is taken from this us
 alone, and only when it says of itself what is wanted and its content has not changed.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -23,6 +24,8 @@ from erd_ros.runtime.file_lock import exclusive
 _logger = logging.getLogger(__name__)
 _MAGIC = b"erd_ros engine 1\n"
 _LONGEST_HEADER = 10_000  # bytes
+# A link may lead to what somebody else can write; a FIFO without a writer would wait for one.
+_NO_LINK_NO_WAIT = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 Engine = TypeVar("Engine")
@@ -110,13 +113,13 @@ def _from_disk(
 
 def read_engine(path: Path, key: EngineKey) -> bytes | None:
     """Content of an engine's file; None, said in the log, for one that is not to be used."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     reason = not_trusted(path.parent)
     if reason is None:
         try:
             return _checked(path, key)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, RecursionError) as error:
             reason = f"its header cannot be read ({error!r})"
         except (OSError, ValueError) as error:
             reason = str(error)
@@ -142,8 +145,7 @@ def _not_own(status: os.stat_result, path: Path) -> str | None:
 
 def _checked(path: Path, key: EngineKey) -> bytes:
     """Content of the file. Raises ValueError for another's, and what is corrupt or stale."""
-    # A link may lead to what somebody else can write.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | _NO_LINK_NO_WAIT)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
         reason = _not_own(status, path)
@@ -160,13 +162,22 @@ def _checked(path: Path, key: EngineKey) -> bytes:
     return content
 
 
+def _open_lock(path: Path) -> int:
+    """The lock's file, made where there is none. Raises OSError for a link and what is no file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK_NO_WAIT, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, f"{path.name} is not a file; remove it")
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[bool]:
     """While no other process builds this engine; gives whether it may be written."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         reason = not_trusted(path.parent)
-        lock = None if reason else os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = None if reason else _open_lock(path.with_suffix(".lock"))
     except OSError as error:
         reason, lock = f"{path.parent}: {error.strerror}", None
     if lock is None:

@@ -18,6 +18,8 @@ from erd_ros.skeleton import Skeleton, conversion_matrix
 
 Mask = NDArray[np.bool_]
 
+_FARTHEST_PX = 1e9
+
 
 @dataclass(frozen=True)
 class EstimatorConfig:
@@ -164,7 +166,9 @@ def _erase_impossible(root: FloatArray, joints: FloatArray, seen: Mask) -> None:
 
 def _residual_px(projected: NDArray[np.float64], keypoints: Keypoints2D) -> FloatArray:
     """Root mean square distance (N,) of projected (N, J, 2) to seen keypoints; NaN for none."""
-    squared = ((projected - keypoints.pixels) ** 2).sum(-1)  # NaN where either is missing
+    # NaN where either is missing; nobody is as far off as float32 holds.
+    offset = np.clip(projected - keypoints.pixels, -_FARTHEST_PX, _FARTHEST_PX)
+    squared = (offset**2).sum(-1)
     compared = np.isfinite(squared)
     total = np.where(compared, squared, 0).sum(-1)
     count = compared.sum(-1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from erd_ros.artifact import Artifact
+from erd_ros.digest import read_onnx
 from erd_ros.errors import ArtifactError, BackendError
 from erd_ros.golden import Golden
 from erd_ros.pose import FloatArray
@@ -21,8 +22,10 @@ except ImportError as error:
         f"ONNX Runtime cannot be imported ({error}); install it with `pip install onnxruntime`"
     ) from error
 
+Provider = tuple[str, dict[str, str]]  # its name and its options
+
 # float32 means float32: TensorFloat-32 rounds to ten bits what the root's solution needs.
-PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
+PROVIDERS: dict[str, Provider] = {
     "cpu": ("CPUExecutionProvider", {}),
     "cuda": ("CUDAExecutionProvider", {"use_tf32": "0"}),
 }
@@ -42,7 +45,7 @@ class OnnxBackend(GraphBackend):
         inputs = {tensor.name: tensor.shape[1:] for tensor in session.get_inputs()}
         outputs = [tensor.name for tensor in session.get_outputs()]
         takes_cues = check_graph(inputs, outputs, len(info.skeleton), source)
-        golden = Golden.from_metadata(session.get_modelmeta().custom_metadata_map, source)
+        golden = Golden.from_metadata(_metadata(session, source), source)
         super().__init__(info, device, sha256, takes_cues, golden)
         self._session = session
         self._threads = threads
@@ -81,28 +84,43 @@ def load(path: Path, device: str, threads: int, max_persons: int) -> OnnxBackend
 
     Batches larger than max_persons run whole: the CPU needs no profile.
     """
-    model = path.read_bytes()
-    session = _session(model, path, device)
-    info = Artifact.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
+    model = read_onnx(path)
+    session = start_session(model, path, device, [PROVIDERS[device]])
+    info = Artifact.from_metadata(_metadata(session, str(path)), str(path))
     sha256 = hashlib.sha256(model).hexdigest()
     return OnnxBackend(session, info, device, threads if device == "cpu" else 1, sha256, str(path))
 
 
-def _session(model: bytes, path: Path, device: str) -> Any:
-    provider, options = PROVIDERS[device]
+def read_metadata(model: bytes, source: str) -> dict[str, str]:
+    """What a file says of itself; its graph is not made ready to run. Raises ArtifactError."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = _started(model, source, options, [PROVIDERS["cpu"]])
+    return _metadata(session, source)
+
+
+def _metadata(session: Any, source: str) -> dict[str, str]:
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        raise ArtifactError(
+            f"{source}: its description is no text ({error}); export it again with `erd export`"
+        ) from error
+
+
+def start_session(model: bytes, path: Path, device: str, providers: Sequence[Provider]) -> Any:
+    """A session of the first provider; the others take what it leaves.
+
+    Raises BackendError where the first cannot be had, ArtifactError for a file that is no model.
+    """
+    provider = providers[0][0]
     available = onnxruntime.get_available_providers()
     if provider not in available:
         raise BackendError(
             f"ONNX Runtime {onnxruntime.__version__} has no {provider} for device '{device}', only "
             f"{', '.join(available)}; {_INSTALL[device]}, or choose device cpu"
         )
-    try:
-        session = onnxruntime.InferenceSession(model, _options(), providers=[(provider, options)])
-    except Exception as error:  # its classes share no base of their own
-        raise ArtifactError(
-            f"{path} ({len(model)} bytes) is not an ONNX file that can be run, perhaps truncated: "
-            f"{error}; copy it again or write it with `erd export`"
-        ) from error
+    session = _started(model, str(path), _options(), providers)
     # It replaces a provider whose libraries or device are missing by the CPU, with a log line only.
     if provider not in session.get_providers():
         raise BackendError(
@@ -110,6 +128,16 @@ def _session(model: bytes, path: Path, device: str) -> Any:
             f"{', '.join(session.get_providers())}; {_INSTALL[device]}, or choose device cpu"
         )
     return session
+
+
+def _started(model: bytes, source: str, options: Any, providers: Sequence[Provider]) -> Any:
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=list(providers))
+    except Exception as error:  # its classes share no base of their own
+        raise ArtifactError(
+            f"{source} ({len(model)} bytes) is not an ONNX file that can be run, perhaps "
+            f"truncated: {error}; copy it again or write it with `erd export`"
+        ) from error
 
 
 def _options() -> Any:

@@ -22,6 +22,11 @@ _SLOWING_S = 0.5
 _UNKNOWN_VELOCITY = 0.5
 
 
+def way_s(seconds: float) -> float:
+    """How far somebody comes in this time, in seconds at the velocity of its beginning."""
+    return _SLOWING_S * (1 - math.exp(-seconds / _SLOWING_S))
+
+
 @dataclass(frozen=True)
 class PeopleConfig:
     """prediction_timeout_s  seconds for which a person who is not seen is predicted; then ended."""
@@ -242,7 +247,7 @@ class _Person:
         Nowhere once that leads to where nobody can be seen.
         """
         last = self.smoothed(origin)
-        step = last.velocity * _SLOWING_S * (1 - math.exp(-unseen_s / _SLOWING_S))
+        step = last.velocity * way_s(unseen_s)
         spread = (_UNKNOWN_VELOCITY * unseen_s) ** 2 * np.eye(3)
         _, ((distance,),) = _polar(last.root + step - origin)
         if not DISTANCE_M[0] <= distance <= DISTANCE_M[1]:

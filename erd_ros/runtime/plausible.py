@@ -61,11 +61,12 @@ def possible_places(
     """(N,) who stands where a person can stand and is as large as a person can be.
 
     root (N, 3), size (N, 4) and sigma (N,) as in ``Pose3D``, metres; residual_px (N,) in units of
-    the spread of the person's keypoints
+    the spread of the person's keypoints; NaN, where the lens shows none of the joints, is not
+    possible
     """
     near, far = DISTANCE_M
     distance = np.linalg.norm(root, axis=-1)
-    possible = (near <= distance) & (distance <= far) & ~(residual_px > _LARGEST_RESIDUAL)
+    possible = (near <= distance) & (distance <= far) & (residual_px <= _LARGEST_RESIDUAL)
     if size is not None:
         smallest, largest = SIZE_M
         possible &= (smallest <= size[:, 0]) & (size[:, 0] <= largest) & np.isfinite(size[:, 1])

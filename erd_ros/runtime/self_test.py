@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from erd_ros.errors import BackendError
+from erd_ros.errors import ArtifactError, BackendError
 
 if TYPE_CHECKING:
     from erd_ros.golden import Golden
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # in normalised image coordinates). Export allows a hundredth of the first between two runtimes of
 # one machine; the root along the ray takes most of it.
 TOLERANCES = {"float32": 1e-3, "mixed_float16": 3e-2}
+_OUTPUTS = {"joints", "root", "residual", "size", "sigma"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class SelfTest:
 def self_test(backend: "Backend") -> SelfTest | None:
     """Hold a backend against the golden vectors of its file; None where the file has none.
 
-    Raises BackendError that names output, difference and tolerance, and for an unknown precision.
+    Raises BackendError that names output, difference and tolerance, and for an unknown precision,
+    ArtifactError for vectors of other names.
     """
     if backend.golden is None:
         return None
@@ -44,6 +46,7 @@ def self_test(backend: "Backend") -> SelfTest | None:
             f"precision '{backend.precision}' has no tolerance for a self-test; "
             f"choose a file of one of {', '.join(TOLERANCES)}"
         )
+    _check_names(backend.golden)
     tolerance = TOLERANCES[backend.precision]
     persons = len(backend.golden)
     # One person alone runs other kernels than a batch.
@@ -51,6 +54,16 @@ def self_test(backend: "Backend") -> SelfTest | None:
         _check(backend, backend.golden, count, tolerance) for count in sorted({1, persons})
     ]
     return SelfTest(persons, max(differences), tolerance)
+
+
+def _check_names(golden: "Golden") -> None:
+    if set(golden.inputs) - {"cues"} != {"rays", "confidence"} or not _OUTPUTS.issuperset(
+        golden.outputs
+    ):
+        raise ArtifactError(
+            f"golden vectors are of {[*golden.inputs, *golden.outputs]}, expected rays, confidence "
+            f"and some of {', '.join(sorted(_OUTPUTS))}; export the model again with `erd export`"
+        )
 
 
 def _check(backend: "Backend", golden: "Golden", persons: int, tolerance: float) -> float:

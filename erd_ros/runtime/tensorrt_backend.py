@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from erd_ros.artifact import Artifact
+from erd_ros.digest import read_onnx
 from erd_ros.errors import BackendError
 from erd_ros.golden import Golden
 from erd_ros.pose import FloatArray
@@ -14,8 +15,8 @@ from erd_ros.runtime.buckets import bucket_of, bucket_sizes, in_runs
 from erd_ros.runtime.cuda_device import Buffer, Cuda
 from erd_ros.runtime.engine_cache import EngineKey, cache_folder, cached
 from erd_ros.runtime.graph_backend import GraphBackend, check_graph, input_names, output_names
-from erd_ros.runtime.onnx_metadata import read_metadata
-from erd_ros.runtime.tensorrt_builder import Log, build, check_version, tensorrt
+from erd_ros.runtime.onnx_backend import read_metadata
+from erd_ros.runtime.tensorrt_builder import Log, build, check_version, making, tensorrt
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +38,8 @@ class TensorRtBackend(GraphBackend):
     name = "tensorrt"
 
     def __init__(
-        self, engine: Any, cuda: Cuda, info: Artifact, sha256: str, golden: Golden | None,
-        max_persons: int, source: str,
+        self, engine: "tensorrt.ICudaEngine", cuda: Cuda, info: Artifact, sha256: str,
+        golden: Golden | None, max_persons: int, source: str,
     ) -> None:  # fmt: skip
         shapes = _shapes(engine)
         inputs = {name: shape for name, (is_input, shape) in shapes.items() if is_input}
@@ -100,7 +101,7 @@ class TensorRtBackend(GraphBackend):
 def load(path: Path, device: str, threads: int, max_persons: int) -> TensorRtBackend:
     """Load an ONNX file, its engine from the cache or built now; see ``erd_ros.runtime.load``."""
     check_version()
-    model, source = path.read_bytes(), str(path)
+    model, source = read_onnx(path), str(path)
     metadata = read_metadata(model, source)
     info = Artifact.from_metadata(metadata, source)
     golden = Golden.from_metadata(metadata, source)
@@ -110,7 +111,8 @@ def load(path: Path, device: str, threads: int, max_persons: int) -> TensorRtBac
         sha256, tensorrt.__version__, cuda.gpu, cuda.capability, cuda.driver, info.precision,
         max_persons,
     )  # fmt: skip
-    runtime = tensorrt.Runtime(log)
+    with making("a runtime"):
+        runtime = tensorrt.Runtime(log)
     engine = cached(
         cache_folder(),
         key,
@@ -120,7 +122,7 @@ def load(path: Path, device: str, threads: int, max_persons: int) -> TensorRtBac
     return TensorRtBackend(engine, cuda, info, sha256, golden, max_persons, source)
 
 
-def _shapes(engine: Any) -> dict[str, tuple[bool, list[int]]]:
+def _shapes(engine: "tensorrt.ICudaEngine") -> dict[str, tuple[bool, list[int]]]:
     """Of each tensor: whether it is an input, and its shape without the number of persons."""
     shapes = {}
     for index in range(engine.num_io_tensors):

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from erd_ros.errors import ArtifactError, BackendError
@@ -42,14 +44,30 @@ def check_version() -> None:
         )
 
 
-def build(model: bytes, source: str, precision: str, max_persons: int, log: Any) -> bytes:
+@contextmanager
+def making(what: str) -> Iterator[None]:
+    """Its Python module says TypeError where its library could make none and logged why."""
+    try:
+        yield
+    except TypeError as error:
+        raise BackendError(
+            f"TensorRT {tensorrt.__version__} could not make {what} ({error}); its log says why "
+            "(often: no driver, or one older than its CUDA); run with backend 'onnxruntime'"
+        ) from error
+
+
+def build(
+    model: bytes, source: str, precision: str, max_persons: int, log: "tensorrt.ILogger"
+) -> bytes:
     """Content of an engine for 1 to ``max_persons`` persons; takes seconds to minutes.
 
     Raises ArtifactError for a model that TensorRT cannot read, BackendError when building fails.
     """
-    builder = tensorrt.Builder(log)
+    with making("a builder"):
+        builder = tensorrt.Builder(log)
     network = builder.create_network(_network_flags())
-    parser = tensorrt.OnnxParser(network, log)
+    with making("a parser"):
+        parser = tensorrt.OnnxParser(network, log)
     if not parser.parse(model):
         reasons = [str(parser.get_error(index)) for index in range(parser.num_errors)]
         raise ArtifactError(
@@ -82,7 +100,12 @@ def _network_flags() -> int:
     return flags
 
 
-def _config(builder: Any, network: Any, precision: str, max_persons: int) -> Any:
+def _config(
+    builder: "tensorrt.Builder",
+    network: "tensorrt.INetworkDefinition",
+    precision: str,
+    max_persons: int,
+) -> "tensorrt.IBuilderConfig":
     config = builder.create_builder_config()
     config.set_memory_pool_limit(tensorrt.MemoryPoolType.WORKSPACE, _WORKSPACE)
     flags = tensorrt.BuilderFlag
@@ -105,7 +128,9 @@ def _config(builder: Any, network: Any, precision: str, max_persons: int) -> Any
     return config
 
 
-def _hold_float32(network: Any, config: Any) -> None:
+def _hold_float32(
+    network: "tensorrt.INetworkDefinition", config: "tensorrt.IBuilderConfig"
+) -> None:
     """Before strong typing: what the file has in float32, the root's solution, stays that."""
     config.set_flag(tensorrt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
     for index in range(network.num_layers):
@@ -114,7 +139,7 @@ def _hold_float32(network: Any, config: Any) -> None:
             layer.precision = tensorrt.float32
 
 
-def _progress_in_log() -> Any:
+def _progress_in_log() -> "tensorrt.IProgressMonitor":
     """A monitor that logs each outermost phase of building; TensorRT calls it from its threads."""
 
     class Progress(tensorrt.IProgressMonitor):  # type: ignore[misc]  # published without types

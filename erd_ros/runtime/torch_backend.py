@@ -11,6 +11,7 @@ from pathlib import Path
 
 from erd_ros.artifact import Artifact
 from erd_ros.cues import CUES
+from erd_ros.digest import read_file
 from erd_ros.errors import BackendError
 from erd_ros.pose import FloatArray
 from erd_ros.runtime.buckets import bucket_of, bucket_sizes, in_runs
@@ -120,7 +121,7 @@ def load(path: Path, device: str, threads: int, max_persons: int) -> TorchBacken
             "PyTorch with CUDA and the driver it needs"
         )
     model, info = load_model(path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(read_file(path)).hexdigest()
     return TorchBackend(model, info, threads, sha256, max_persons if device == "cuda" else 0)
 
 

@@ -1,6 +1,7 @@
 """What a training run is, and how a YAML file says it."""
 
 import math
+import reprlib
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -27,6 +28,7 @@ DECAYS: dict[str, Callable[[float, float], float]] = {
     "exponential": lambda done, ratio: float(ratio**done),
     "cosine": lambda done, ratio: ratio + (1 - ratio) * (1 + math.cos(math.pi * done)) / 2,
 }
+_MOST_CHARACTERS, _LARGEST = 100_000, 1e15
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.Adam, fused=True),
@@ -125,10 +127,13 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     if not path.is_file():
         raise InputError(f"training configuration {path} does not exist; see config/train/")
     try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML: {error}") from error
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"training configuration {path} cannot be read: {error}") from error
+    values = _yaml(text, str(path))
     values = {} if values is None else values
+    if not isinstance(values, dict):
+        raise InputError(f"{path} is {reprlib.repr(values)}, expected keys and values")
     for override in overrides:
         _override(values, override)
     config: TrainConfig = from_values(TrainConfig, values, str(path))
@@ -145,20 +150,32 @@ def _override(values: Any, override: str) -> None:
         values = values.setdefault(name, {})
         if not isinstance(values, dict):
             raise InputError(f"override '{override}': '{name}' holds a value, not keys")
+    values[last] = _yaml(text, f"override '{override}'")
+
+
+def _yaml(text: str, where: str) -> Any:
+    """Values of a YAML text. Raises InputError for another, and for aliases."""
+    if len(text) > _MOST_CHARACTERS:
+        raise InputError(f"{where} has {len(text)} characters, at most {_MOST_CHARACTERS} are read")
     try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"override '{override}' is not YAML: {error}") from error
+        # Thirty lines of aliases make a billion values.
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise InputError(f"{where} has an alias (*name), which is not read; repeat its value")
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError) as error:
+        raise InputError(f"{where} is not YAML: {str(error)[:300]}") from error
 
 
 def from_values(kind: Any, values: Any, where: str) -> Any:
     """A configuration dataclass from nested mappings. Raises InputError naming the key."""
     if not isinstance(values, dict):
-        raise InputError(f"{where} is {values!r}, expected keys and values")
+        raise InputError(f"{where} is {reprlib.repr(values)}, expected keys and values")
     known = {one.name: one for one in fields(kind)}
     unknown = [key for key in values if key not in known]
     if unknown:
-        raise InputError(f"{where}: unknown key '{unknown[0]}'; choose one of {', '.join(known)}")
+        raise InputError(
+            f"{where}: unknown key '{str(unknown[0])[:60]}'; choose one of {', '.join(known)}"
+        )
     required = [n for n, one in known.items() if one.default is one.default_factory is MISSING]
     absent = [name for name in required if name not in values]
     if absent:
@@ -180,14 +197,18 @@ def _value(hint: Any, given: Any, where: str) -> Any:
     accepted = (int, float) if hint is float else (hint,)
     if not isinstance(given, accepted) or (isinstance(given, bool) and hint is not bool):
         name = hint.__name__ if isinstance(hint, type) else str(hint)
-        raise InputError(f"{where} is {given!r}, expected {name} (write 1.0e-3, not 1e-3)")
+        raise InputError(
+            f"{where} is {reprlib.repr(given)}, expected {name} (write 1.0e-3, not 1e-3)"
+        )
+    if hint is float and abs(given) > _LARGEST:
+        raise InputError(f"{where} is {reprlib.repr(given)}, at most {_LARGEST:g} is possible")
     return float(given) if hint is float else given
 
 
 def _tuple(hint: types.GenericAlias, given: Any, where: str) -> tuple[Any, ...]:
     kinds = get_args(hint)
     if not isinstance(given, list | tuple):
-        raise InputError(f"{where} is {given!r}, expected a list")
+        raise InputError(f"{where} is {reprlib.repr(given)}, expected a list")
     if kinds[-1] is Ellipsis:
         kinds = (kinds[0],) * len(given)
     if len(kinds) != len(given):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from erd_ros.artifact import Artifact
 from erd_ros.data.batches import Batch, Simulation
+from erd_ros.errors import InputError
 from erd_ros.models.checkpoint import load_model, save_model
 from erd_ros.train.config import TrainConfig
 from erd_ros.train.scalars import Scalars
@@ -58,8 +59,14 @@ class Record:
             "samples_per_second": round(interval.samples_per_second, 1),
             "time": round(time.time(), 1),
         }
-        with (self.out / HISTORY).open("a") as history:
-            history.write(json.dumps(line) + "\n")
+        try:
+            with (self.out / HISTORY).open("a") as history:
+                history.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise InputError(
+                f"{self.out / HISTORY} cannot be written: {error.strerror}; make room, then go on "
+                "with --resume"
+            ) from error
 
     def try_statistics(self, state: State, simulation: Simulation) -> None:
         """Keep the best of a stage with new statistics where validation is better for them."""

@@ -25,7 +25,10 @@ class Scalars:
             )
             self._writer = None
             return
-        self._writer = SummaryWriter(str(folder), purge_step=next_step)
+        try:
+            self._writer = SummaryWriter(str(folder), purge_step=next_step)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Write numbers by name, at one step of the whole run, at once to the disk.
@@ -39,12 +42,16 @@ class Scalars:
                 self._writer.add_scalar(name, value, step)
             self._writer.flush()
         except OSError as error:
-            raise InputError(
-                f"scalars cannot be written to {self._writer.log_dir}: {error.strerror}; "
-                "make room, then go on with --resume"
-            ) from error
+            raise _unwritable(self._writer.log_dir, error) from error
 
     def close(self) -> None:
         """Write no more."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _unwritable(folder: str | Path, error: OSError) -> InputError:
+    return InputError(
+        f"scalars cannot be written to {folder}: {error.strerror}; make room, then go on with "
+        "--resume"
+    )

@@ -1,6 +1,7 @@
 """Where a run stands: everything that the next step depends on, in one file."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,23 @@ def save_state(path: Path, state: State, config: TrainConfig, processes: int) ->
     write_tensors(path, tensors, {RUN_KEY: json.dumps(run)})
 
 
+def read_run(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
+    """Where a run stands and its configuration. Raises ArtifactError where that is not said."""
+    if RUN_KEY not in metadata:
+        raise ArtifactError(f"{path} is not the checkpoint of a run; expected one of `erd train`")
+    try:
+        run = dict(json.loads(metadata[RUN_KEY]))
+        dict(run["config"])
+        if [type(run[name]) for name in ("stage", "step")] == [int, int]:
+            return run | {"best_mm": run["best_mm"] and float(run["best_mm"])}
+        raise ValueError("stage and step are no numbers")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ArtifactError(
+            f"{path}: where its run stands cannot be read ({str(error)[:200]}); start anew with "
+            "another --out"
+        ) from error
+
+
 def load_state(path: Path, model: ErdModel, config: TrainConfig, processes: int) -> State:
     """Read a run back into a model of its configuration, on the model's device.
 
@@ -82,9 +100,7 @@ def load_state(path: Path, model: ErdModel, config: TrainConfig, processes: int)
     number of processes differs.
     """
     tensors, metadata = read_tensors(path)
-    if RUN_KEY not in metadata:
-        raise ArtifactError(f"{path} is not the checkpoint of a run; expected one of `erd train`")
-    run = json.loads(metadata[RUN_KEY])
+    run = read_run(metadata, path)
     saved = {"processes": run.get("processes", 1), **run["config"]}
     given = {"processes": processes, **asdict(config)}
     _check_same(saved, json.loads(json.dumps(given)), path)

@@ -125,7 +125,12 @@ def _import_solution() -> Any:
             "`pip install erd_ros[mediapipe]` (mediapipe 0.10.21: later ones bring no model), "
             "or feed keypoints instead of images"
         ) from error
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # ValueError: "numpy.dtype size changed"
+        if "numpy" in str(error).lower():
+            raise BackendError(
+                f"MediaPipe is installed but does not go with numpy {np.__version__} ({error}); "
+                "run `pip install 'numpy>=1.26,<2'` in the environment of the node"
+            ) from error
         raise BackendError(
             f"MediaPipe is installed but a library of the system is missing ({error}); run "
             "`sudo apt install libgl1 libegl1 libgles2 libglib2.0-0`"

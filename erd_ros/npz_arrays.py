@@ -6,7 +6,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erd_ros.errors import InputError
+from erd_ros.files import write_atomically
 
 # What zipfile, zlib and numpy raise for broken files, besides what they document.
 BROKEN = (
@@ -26,6 +27,7 @@ _KINDS = "biufUS"
 _MOST_DIMENSIONS = 16
 # Deflate makes one byte of 1032 at best.
 _DENSEST = 1032
+_LARGEST = 2**33  # bytes of all arrays; the largest archive of motion capture has a tenth of it
 
 
 def read_npz_arrays(
@@ -38,6 +40,9 @@ def read_npz_arrays(
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             arrays = {}
+            size = sum(member.file_size for member in archive.infolist())
+            if size > _LARGEST:
+                raise ValueError(f"arrays of {size} bytes, at most {_LARGEST} are read")
             for member in archive.infolist():
                 name = member.filename.removesuffix(".npy")
                 if names is None or name in names:
@@ -45,6 +50,16 @@ def read_npz_arrays(
             return arrays
     except BROKEN as error:
         raise InputError(f"{what} {path} cannot be read: {error}") from error
+
+
+def write_npz_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = False) -> None:
+    """Write arrays by name, whole or not at all. Raises InputError when they cannot be written.
+
+    In memory first: on a full disk zipfile would complain once more after the error.
+    """
+    content = BytesIO()
+    (np.savez_compressed if compressed else np.savez)(content, **arrays)
+    write_atomically(path, content.getvalue())
 
 
 def member_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
