@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from erd_ros.data.detector_joints import PARTS, SCORES, DetectorJoints, JointPlace
 from erd_ros.errors import InputError
+from erd_ros.files import write_atomically
 
 # Lengths are given for a person of this size (ankle to head top), 1.72 m tall.
 SIZE_M = 1.65
@@ -33,11 +34,7 @@ def write_joint_table(path: Path, measured: DetectorJoints, layout: str, origin:
     text = yaml.safe_dump(head, sort_keys=False) + yaml.safe_dump(
         {"joints": joints}, sort_keys=False, default_flow_style=None, width=120
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    write_atomically(path, text.encode())
 
 
 def _row(part: str, place: JointPlace) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from erd_ros.data.figures import Figures
 from erd_ros.data.scenes import SIDE, Scenes, read_poses
 from erd_ros.errors import InputError
 from erd_ros.mocap.landmarks import BOTH_SIDES
-from erd_ros.mocap.npz_arrays import read_npz_arrays
+from erd_ros.npz_arrays import read_npz_arrays, write_npz_arrays
 from erd_ros.pose import Keypoints2D
 from erd_ros.skeleton import H36M17, Skeleton
 
@@ -44,7 +44,8 @@ def render(
             _write_image(out / f"{number:05d}.jpg", shot.image)
             for name, values in truth.items():
                 values.append(getattr(shot, name))
-        np.savez_compressed(out / _TRUTH, **{name: np.array(one) for name, one in truth.items()})
+        arrays = {name: np.array(one) for name, one in truth.items()}
+        write_npz_arrays(out / _TRUTH, arrays, compressed=True)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}") from error
     finally:
@@ -83,10 +84,7 @@ def write_keypoints(path: Path, found: Sequence[Keypoints2D], layout: Skeleton) 
         if len(people.confidence):
             best = int(people.confidence.sum(1).argmax())
             row[:, :2], row[:, 2] = people.pixels[best], people.confidence[best]
-    try:
-        np.savez_compressed(path, keypoints=keypoints)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    write_npz_arrays(path, {"keypoints": keypoints}, compressed=True)
 
 
 def read_keypoints(path: Path) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from erd_ros.data.figures import Figures
 from erd_ros.errors import InputError
 from erd_ros.mocap.archive import read_clips
 from erd_ros.mocap.landmarks import unit
-from erd_ros.mocap.npz_arrays import read_npz_arrays
+from erd_ros.npz_arrays import read_npz_arrays
 from erd_ros.pose import FloatArray
 
 SIDE = 640  # pixels, of an image

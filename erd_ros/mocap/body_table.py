@@ -4,7 +4,6 @@ docs/data.md tells where they come from. Lengths are those of the 17 joints' bon
 Landmarks lie in the frames of ``mocap/landmarks.py``, so that any pose of the joints places them.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from erd_ros.cues import LEG, SPINE
 from erd_ros.errors import InputError
 from erd_ros.mocap.frames import SPLITS
-from erd_ros.mocap.npz_arrays import read_npz_arrays
+from erd_ros.npz_arrays import read_npz_arrays, write_npz_arrays
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17
 
@@ -84,16 +83,7 @@ def write_bodies(path: Path, table: BodyTable) -> None:
         arrays[name] = np.rint(arrays[name] * _TENTHS).astype(np.int16)
     arrays["age"] = table.age.astype(np.float16)
     arrays |= {"bone_names": np.array(BONES), "landmark_names": np.array(LANDMARKS)}
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        unfinished.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    write_npz_arrays(path, arrays, compressed=True)
 
 
 def read_bodies(path: Path, split: str) -> BodyTable:
