@@ -125,8 +125,8 @@ class Adversity:
         self._image_info.publish(info)
         self._image.publish(message)
 
-    def crowd(self, stamp_s: float) -> None:
-        self._publish(self._crowd, stamp_s)
+    def crowd(self, stamp_s: float, persons: int = _CROWD) -> None:
+        self._publish(self._crowd[:persons], stamp_s)
 
     def _stamp_zero(self, stamp_s: float) -> None:
         for _ in range(3):

@@ -35,7 +35,7 @@ from erd_ros.skeleton import H36M17
 _FIRST_STAMP_S = 1000.0
 _WARM_S = 300.0
 _STRIKE_S = 10
-_LARGEST_FIRST = 20
+_LARGEST_FIRST = 80
 
 
 def parse_arguments(argv=None) -> argparse.Namespace:
@@ -188,11 +188,18 @@ def measure(minutes: float, seed: int, calm: bool, path: Path | None) -> dict:
 
 
 def _reach_most_memory(watch: Watch, adversity: Adversity) -> None:
-    """The largest messages come first: what DDS and Python keep of them would pass for growth."""
+    """The largest messages come first: what DDS keeps of them would pass for growth.
+
+    It keeps the memory of the largest message in each place of its queues, and touches the shared
+    memory of the Fast DDS profile, 32 MB, one part after another; other messages come in between,
+    so that every place has its turn.
+    """
     watch.spin_until(time.perf_counter() + 10)
     for number in range(_LARGEST_FIRST):
-        adversity.crowd(number / 2)
-        watch.spin_until(time.perf_counter() + 2)
+        adversity.crowd(number)
+        for part in range(1, 8):
+            adversity.crowd(number + part / 8, persons=5)
+            watch.spin_until(time.perf_counter() + 0.15)
 
 
 def _start(calm: bool) -> dict[str, NodeProcess]:

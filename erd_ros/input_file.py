@@ -1,12 +1,16 @@
-"""What a user gives as a video: a file that can be opened, or one line that says what to do."""
+"""What a user gives as a file or its text: it can be used, or one line says what to do."""
 
 import re
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from erd_ros.errors import InputError
 
 _STREAM = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _CAMERA = re.compile(r"/dev/video(\d+)")
+MOST_CHARACTERS = 100_000  # of a YAML text
 
 
 def check_name(path: str, what: str) -> None:
@@ -52,3 +56,16 @@ def _check_kind(path: str, what: str) -> None:
     if not file:
         reason = "is a folder" if folder else "is no regular file" if there else "does not exist"
         raise InputError(f"{what} '{path}' {reason}; give the path of a file")
+
+
+def yaml_values(text: str, where: str) -> Any:
+    """Values of a YAML text. Raises InputError for another, a long one, and for aliases."""
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"{where} has {len(text)} characters, at most {MOST_CHARACTERS} are read")
+    try:
+        # Thirty lines of aliases make a billion values.
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise InputError(f"{where} has an alias (*name), which is not read; repeat its value")
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError) as error:
+        raise InputError(f"{where} is not YAML: {' '.join(str(error).split())}") from error

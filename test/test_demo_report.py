@@ -193,5 +193,5 @@ def test_what_is_no_recording_is_said(tmp_path: Path, content):
     path = tmp_path / "recording.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=r"recording\.npz is not a recording"):
+    with pytest.raises(InputError, match=r"recording .*recording\.npz cannot be read: "):
         Recording.load(path)

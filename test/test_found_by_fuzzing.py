@@ -11,8 +11,9 @@ from ros_people import scene_of
 from erd_ros.cues import Cues
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
+from erd_ros.geometry.camera_check import check_plausible
 from erd_ros.pose import Keypoints2D, Pose3D
-from erd_ros.ros.foreign import keypoints_from_zed
+from erd_ros.ros.foreign import keypoints_from_skeleton2d, keypoints_from_zed
 from erd_ros.ros.frames import placement_of
 from erd_ros.ros.people_message import PeopleWriter
 from erd_ros.runtime import DEFAULT_MODEL, PoseOutputs, load
@@ -120,3 +121,17 @@ def test_points_in_space_that_no_zed_sees_tell_no_focal_length(value):
     )  # fmt: skip
     found = keypoints_from_zed(SimpleNamespace(objects=[person]), (640, 480))
     assert found.focal_px == pytest.approx(500)
+
+
+def test_a_place_that_no_image_has_is_a_keypoint_not_seen():
+    """3e38 of an image's width is infinite in float32."""
+    points = [SimpleNamespace(x=0.5, y=0.5, c=0.9) for _ in range(18)]
+    points[3].x = 3e38
+    keypoints = keypoints_from_skeleton2d(SimpleNamespace(skeleton=points), (640, 480)).keypoints
+    assert np.flatnonzero(keypoints.confidence[0] == 0).tolist() == [3]
+
+
+def test_a_principal_point_without_bound_is_refused():
+    camera = Camera(640, 480, np.array([[500, 0, 1e200], [0, 500, 1e200], [0, 0, 1]]))
+    with pytest.raises(InputError, match=r"principal point in K is \(1e\+200, 1e\+200\)"):
+        check_plausible(camera)

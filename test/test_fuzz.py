@@ -1,6 +1,7 @@
 """A few hundred inputs for each target of `make fuzz`, and the seeds of what was found."""
 
 import json
+import sys
 from itertools import count
 
 import pytest
@@ -28,8 +29,12 @@ INPUTS = 400
 
 @pytest.fixture(scope="module")
 def targets():
-    made = {}
-    return lambda name: made.get(name) or made.setdefault(name, make_target(name))
+    """Makes each target once; packages that it stands in for are not installed for other tests."""
+    made, before = {}, set(sys.modules)
+    yield lambda name: made.get(name) or made.setdefault(name, make_target(name))
+    for name in set(sys.modules) - before:
+        if sys.modules[name].__spec__ is None:
+            del sys.modules[name]
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -26,15 +26,16 @@ STANDING_LINE = (
 )
 
 
-@pytest.fixture(scope="module")
-def standing(shared_media):
+@pytest.fixture(scope="module", params=["mediapipe", "people"])
+def standing(request, shared_media):
     """Poses (F, 17, 3), residuals (F,) and ids of a man who stands at a table for six seconds."""
-    pytest.importorskip("mediapipe", reason="mediapipe is not installed")
+    if request.param == "mediapipe":
+        pytest.importorskip("mediapipe", reason="mediapipe is not installed")
     if not DEFAULT_MODEL.is_file():
         pytest.skip(f"{DEFAULT_MODEL} is not there")
     estimator, detector, tracker = (
         Estimator(load(DEFAULT_MODEL)),
-        make_detector("mediapipe"),
+        make_detector(request.param),
         Tracker(),
     )
     capture = cv2.VideoCapture(str(shared_media / "one_person_indoor.mp4"))
@@ -42,7 +43,7 @@ def standing(shared_media):
     for frame in range(330):
         image_bgr = capture.read()[1]
         if frame >= 270:
-            keypoints = detector(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB))
+            keypoints = detector(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB), frame / 10)
             pose = estimator.estimate(keypoints, CAMERA)
             seen.append((pose, tracker.update(keypoints, frame / 10)))
     detector.close()

@@ -19,7 +19,8 @@ NUMBERS = FLOATS | {"INT32", "INT64"}
 ANY = NUMBERS | {"BOOL"}
 
 # Types of the first data input, from docs/operators.md of github.com/onnx/onnx-tensorrt: branches
-# release/8.6-GA (6ba67d3) and 10.1-GA (96e7811). 8.6 casts INT64 to INT32 as it reads a file.
+# release/8.6-GA (6ba67d3) and 10.1-GA (96e7811), and the page of 10.15. 8.6 casts INT64 to INT32 as
+# it reads a file. No table of 10.16 or 11 could be had; 10.15 is the newest.
 TABLES = {
     "8.6": {
         **dict.fromkeys(
@@ -41,7 +42,9 @@ TABLES = {
 TABLES["10.1"] = (
     TABLES["8.6"] | dict.fromkeys(("Relu", "ReduceSum"), NUMBERS) | {"ConstantOfShape": ANY}
 )
-# Inputs that both tables want to be known when the file is read, by operator.
+# Of these operators the page of 10.15 says the same.
+TABLES["10.15"] = TABLES["10.1"]
+# Inputs that the tables want to be known when the file is read, by operator.
 INITIALIZERS = {"Slice": 3, "Squeeze": 1, "Unsqueeze": 1, "ReduceSum": 1, "Pad": 3}
 # Values of attributes; what a node does not set is one of them.
 ATTRIBUTES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from erd_ros.commands.train import add_data, add_sources
 from erd_ros.errors import InputError
 
-PROTOCOLS = ("studio", "robot", "cues", "backends")
+PROTOCOLS = ("studio", "robot", "cues", "backends", "video")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="studio: before Human3.6M's cameras; robot: before robots' cameras, as detectors of "
         "six layouts see people, joints missing; cues: the studio again, with what else a robot "
         "may know, for models that take it; backends: those of robot, with every backend that is "
-        "here (default: %(default)s)",
+        "here; video: real video in calibrated views with a truth, detectors included "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--beside",
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other models to show beside it, with --protocol robot; with --protocol backends "
         "the same model in another precision, or its checkpoint for PyTorch",
     )
+    _add_video(parser)
     add_sources(parser)
     parser.add_argument(
         "--by",
@@ -51,10 +53,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_video(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--views", metavar="FOLDER", type=Path, help="one .mp4 for each view, with --protocol video"
+    )
+    parser.add_argument(
+        "--truth", metavar="FILE.npz", type=Path, help="of the views, with --protocol video"
+    )
+    parser.add_argument(
+        "--detectors",
+        metavar="NAME",
+        nargs="+",
+        help="what finds the keypoints, with --protocol video (default: those whose weights ship)",
+    )
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Carry it out. Raises ErdError when the model or the data cannot be used."""
     _check_options(arguments)
-    protocols = {"studio": _studio, "robot": _robot, "cues": _cues, "backends": _backends}
+    protocols = {
+        "studio": _studio,
+        "robot": _robot,
+        "cues": _cues,
+        "backends": _backends,
+        "video": _video,
+    }
     protocols[arguments.protocol](arguments)
 
 
@@ -112,6 +135,19 @@ def _backends(arguments: argparse.Namespace) -> None:
     _keep(arguments, figures, SECTION, markdown(figures, command()))
 
 
+def _video(arguments: argparse.Namespace) -> None:
+    from erd_ros.evaluate.video_present import SECTION, markdown, print_tables
+    from erd_ros.evaluate.video_protocol import SHIPPED, evaluate_video
+    from erd_ros.report import command
+
+    if not (arguments.views and arguments.truth):
+        raise InputError("--protocol video needs --views FOLDER and --truth FILE.npz")
+    detectors = arguments.detectors or SHIPPED
+    figures = evaluate_video(_model(arguments), arguments.views, arguments.truth, detectors)
+    print_tables(figures)
+    _keep(arguments, figures, SECTION, markdown(figures, command()))
+
+
 def _keep(
     arguments: argparse.Namespace, figures: dict[str, object], section: str, text: str
 ) -> None:
@@ -138,7 +174,14 @@ def _models(arguments: argparse.Namespace) -> dict[str, Path]:
 
 def _check_options(arguments: argparse.Namespace) -> None:
     """Raise InputError for an option that says nothing under the protocol."""
-    protocols = {"by": ("studio",), "plot": ("studio", "cues"), "beside": ("robot", "backends")}
+    protocols = {
+        "by": ("studio",),
+        "plot": ("studio", "cues"),
+        "beside": ("robot", "backends"),
+        "views": ("video",),
+        "truth": ("video",),
+        "detectors": ("video",),
+    }
     for option, sensible in protocols.items():
         if getattr(arguments, option) and arguments.protocol not in sensible:
             raise InputError(

@@ -4,14 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.geometry.camera_check import check_plausible
 from erd_ros.image_file import check_size
-
-_MOST_CHARACTERS = 100_000
+from erd_ros.input_file import MOST_CHARACTERS, yaml_values
 
 
 def camera_from_file(path: Path) -> Camera:
@@ -21,7 +19,7 @@ def camera_from_file(path: Path) -> Camera:
     cannot be used.
     """
     try:
-        camera = _camera(yaml.safe_load(_text(path)))
+        camera = _camera(yaml_values(_text(path), f"camera calibration '{path}'"))
     except OSError as error:
         raise InputError(
             f"camera calibration '{path}' cannot be read ({error.strerror}); give the YAML file "
@@ -33,7 +31,7 @@ def camera_from_file(path: Path) -> Camera:
             "camera_matrix, distortion_model and distortion_coefficients as camera_calibration "
             "writes them"
         ) from error
-    except (yaml.YAMLError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"camera calibration '{path}' is not one that camera_calibration wrote "
             f"({' '.join(str(error).split())})"
@@ -47,10 +45,7 @@ def _text(path: Path) -> str:
     if path.exists() and not path.is_file():
         raise ValueError("no regular file")
     with path.open(encoding="utf-8") as file:
-        text = file.read(_MOST_CHARACTERS + 1)
-    if len(text) > _MOST_CHARACTERS:
-        raise ValueError(f"more than {_MOST_CHARACTERS} characters")
-    return text
+        return file.read(MOST_CHARACTERS + 1)
 
 
 def _camera(values: Any) -> Camera:

@@ -57,7 +57,7 @@ def _check_principal_point(camera: Camera) -> None:
     where = f"the principal point in K is ({point[0]:g}, {point[1]:g})"
     image = f"an image of {camera.width}x{camera.height}"
     off = np.array([across, down]) - 0.5
-    same_side = off[0] * off[1] > 0 and point.all()  # 0 is nobody's: never filled in
+    same_side = (off.min() > 0 or off.max() < 0) and point.all()  # 0 is nobody's: never filled in
     alike = np.ptp(off) < _ALIKE and np.abs(off).min() > _OFF_CENTRE_ALIKE
     if same_side and (alike or np.abs(off).min() > _OFF_CENTRE):
         raise InputError(

@@ -66,7 +66,8 @@ def keypoints_from_skeleton2d(message: Any, size: Size | None) -> ReceivedKeypoi
     if wrong := _score_above_1(points[:, 2]):
         raise InputError(f"the Skeleton2D has {wrong}")
     # (0, 0) is the corner of the image, where our pixels begin at -0.5.
-    pixels = points[:, :2] * np.array(size or (1, 1), np.float32) - 0.5
+    with np.errstate(over="ignore"):  # where no image is, a keypoint is missing
+        pixels = points[:, :2] * np.array(size or (1, 1), np.float32) - 0.5
     # Of what a detector has not found it says (0, 0).
     pixels[(points[:, :2] == 0).all(-1)] = np.nan
     seen = points[:, 2] > 0

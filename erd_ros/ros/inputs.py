@@ -13,6 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from erd_ros.errors import BackendError, InputError
 from erd_ros.image_file import Size, image_size, rgb_from_file
 from erd_ros.msg import Person2DArray
+from erd_ros.ros.cameras import seconds_from_stamp
 from erd_ros.ros.convert import ReceivedKeypoints, keypoints_from_message
 from erd_ros.ros.foreign import (
     keypoints_from_skeleton2d,
@@ -86,7 +87,8 @@ class ImageFrontEnd:
         """Keypoints that the detector sees."""
         image = self._decode(message)
         height, width = image.shape[:2]
-        return ReceivedKeypoints(self._detector(image), size=(width, height), image=image)
+        keypoints = self._detector(image, seconds_from_stamp(message.header.stamp))
+        return ReceivedKeypoints(keypoints, size=(width, height), image=image)
 
     def close(self) -> None:
         """Close the detector."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
-import yaml
 
 from erd_ros.data.batches import SimulationConfig
 from erd_ros.errors import InputError
+from erd_ros.input_file import yaml_values
 from erd_ros.mocap import SHIPPABLE_SOURCES, TRAINING_CAMERAS
 from erd_ros.models.config import ModelConfig
 from erd_ros.models.inputs import check_choice
@@ -28,7 +28,7 @@ DECAYS: dict[str, Callable[[float, float], float]] = {
     "exponential": lambda done, ratio: float(ratio**done),
     "cosine": lambda done, ratio: ratio + (1 - ratio) * (1 + math.cos(math.pi * done)) / 2,
 }
-_MOST_CHARACTERS, _LARGEST = 100_000, 1e15
+_LARGEST = 1e15
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.Adam, fused=True),
@@ -130,7 +130,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"training configuration {path} cannot be read: {error}") from error
-    values = _yaml(text, str(path))
+    values = yaml_values(text, str(path))
     values = {} if values is None else values
     if not isinstance(values, dict):
         raise InputError(f"{path} is {reprlib.repr(values)}, expected keys and values")
@@ -150,20 +150,7 @@ def _override(values: Any, override: str) -> None:
         values = values.setdefault(name, {})
         if not isinstance(values, dict):
             raise InputError(f"override '{override}': '{name}' holds a value, not keys")
-    values[last] = _yaml(text, f"override '{override}'")
-
-
-def _yaml(text: str, where: str) -> Any:
-    """Values of a YAML text. Raises InputError for another, and for aliases."""
-    if len(text) > _MOST_CHARACTERS:
-        raise InputError(f"{where} has {len(text)} characters, at most {_MOST_CHARACTERS} are read")
-    try:
-        # Thirty lines of aliases make a billion values.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise InputError(f"{where} has an alias (*name), which is not read; repeat its value")
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError) as error:
-        raise InputError(f"{where} is not YAML: {str(error)[:300]}") from error
+    values[last] = yaml_values(text, f"override '{override}'")
 
 
 def from_values(kind: Any, values: Any, where: str) -> Any:

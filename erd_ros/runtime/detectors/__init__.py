@@ -21,9 +21,10 @@ class Detector(Protocol):
 
     skeleton: Skeleton
 
-    def __call__(self, image_rgb: NDArray[np.uint8]) -> Keypoints2D:
+    def __call__(self, image_rgb: NDArray[np.uint8], stamp_s: float | None = None) -> Keypoints2D:
         """Keypoints of N persons, 0 for nobody, in an image (H, W, 3) uint8, red first.
 
+        stamp_s  when it was taken, seconds; without, images are taken to be 1/30 s apart
         Raises InputError for an array of another shape or type.
         """
         ...
@@ -60,4 +61,20 @@ def _mediapipe() -> Detector:
     return MediapipeDetector()
 
 
-DETECTORS: dict[str, Callable[[], Detector]] = {"mediapipe": _mediapipe}
+def _multipose() -> Detector:
+    from erd_ros.runtime.detectors.multipose import MultiPoseDetector
+
+    return MultiPoseDetector()
+
+
+def _people() -> Detector:
+    from erd_ros.runtime.detectors.people_detector import PeopleDetector
+
+    return PeopleDetector()
+
+
+DETECTORS: dict[str, Callable[[], Detector]] = {
+    "mediapipe": _mediapipe,
+    "people": _people,
+    "multipose": _multipose,
+}

@@ -79,8 +79,11 @@ class MediapipeDetector:
             # Its threads load the models now, not when the first image of the camera waits.
             self._pose.process(np.zeros((256, 256, 3), np.uint8))
 
-    def __call__(self, image_rgb: NDArray[np.uint8]) -> Keypoints2D:
-        """Keypoints of one person or none; confidence is MediaPipe's visibility."""
+    def __call__(self, image_rgb: NDArray[np.uint8], stamp_s: float | None = None) -> Keypoints2D:
+        """Keypoints of one person or none; confidence is MediaPipe's visibility.
+
+        MediaPipe takes no stamp.
+        """
         check_image(image_rgb)
         if self._pose is None:
             raise BackendError("the mediapipe detector is closed; make another")
