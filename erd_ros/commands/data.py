@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from erd_ros.commands.people import PEOPLE_STEPS
 from erd_ros.commands.train import add_data
 
 
@@ -226,4 +227,5 @@ _STEPS = {
         _simulate_errors,
         "write the errors of the simulated 2D detector",
     ),
+    **PEOPLE_STEPS,
 }

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from erd_ros.data import error_model
-from erd_ros.data.bodies import augmented
+from erd_ros.data.bodies import Bodies, augmented
 from erd_ros.data.cameras import CameraConfig, Views, robot_views, studio_views
 from erd_ros.data.cues import CueConfig, draw_cues
 from erd_ros.data.detector import detect_pixels
@@ -37,6 +37,9 @@ class SimulationConfig:
     bone_scale     each bone is made longer or shorter by up to this fraction, left as right
     forearm_share  persons whose wrists are put as far from the elbows as anatomy has them; sources
                    of motion capture define them otherwise
+    bodies         .npz file of `erd data bodies`; "": bodies as the motion capture has them
+    bodies_share   persons who get one of its bodies, of the motion capture's own split; half of
+                   these a real body, half a modelled one
     fixed_samples  draw so many samples once and train on them again and again, as a data set
                    recorded with its detections has them; 0 draws anew for every step
     """
@@ -50,6 +53,8 @@ class SimulationConfig:
     person_scale: float = 0.05
     bone_scale: float = 0.0
     forearm_share: float = 0.0
+    bodies: str = ""
+    bodies_share: float = 0.5
     fixed_samples: int = 0
 
     def __post_init__(self) -> None:
@@ -70,8 +75,9 @@ class SimulationConfig:
         for name in ("person_scale", "bone_scale"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 0 up to 1")
-        if not 0 <= self.forearm_share <= 1:
-            raise InputError(f"forearm_share is {self.forearm_share}, expected 0 to 1")
+        for name in ("forearm_share", "bodies_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 0 to 1")
         if self.fixed_samples < 0:
             raise InputError(f"fixed_samples is {self.fixed_samples}, expected 0 (none) or more")
 
@@ -102,7 +108,8 @@ class Batch:
 class Simulation:
     """Motion capture before virtual cameras and a detector.
 
-    Raises InputError when poses lack joints or the error model's file cannot be used.
+    Raises InputError when poses lack joints, or the file of an error model or of bodies cannot be
+    used.
     """
 
     def __init__(self, mocap: Mocap, cameras: CameraPoses, config: SimulationConfig) -> None:
@@ -111,6 +118,7 @@ class Simulation:
         self._positions = torch.as_tensor(positions)
         self._cameras = cameras
         self._config = config
+        self._bodies = Bodies.read(Path(config.bodies), mocap.split) if config.bodies else None
         self._detector = DETECTORS[config.detector](config)
         self._fixed = None
         if config.fixed_samples:
@@ -146,6 +154,8 @@ class Simulation:
             config.forearm_share,
             generator,
         )
+        if self._bodies is not None:
+            persons = self._bodies.given_to(persons, config.bodies_share, generator)
         by_robot = round(size * config.cameras.robot_share)
         views = _together(
             robot_views(persons[:by_robot], config.cameras, generator),

@@ -1,10 +1,14 @@
 """Other bodies than those recorded: mirrored, turned, larger or smaller, of other proportions."""
 
 import math
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 
+from erd_ros.mocap.body_table import read_bodies
+from erd_ros.models.sizing import size_of
 from erd_ros.skeleton import H36M17
 
 # Of each joint and its mirror image the same one: what is drawn for it goes for both.
@@ -48,6 +52,50 @@ def augmented(
         1,
     )
     return scale * (persons @ turn.transpose(1, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Bodies:
+    """Bodies of a table. ``lengths`` has (K, 17) metres for each source, real and modelled."""
+
+    lengths: tuple[Tensor, ...]
+
+    @classmethod
+    def read(cls, path: Path, split: str) -> "Bodies":
+        """Those of one split. Raises InputError for a file that cannot be used."""
+        table = read_bodies(path, split)
+        sources = sorted(set(table.source.tolist()))
+        return cls(tuple(torch.as_tensor(table[table.source == one].lengths()) for one in sources))
+
+    def given_to(self, persons: Tensor, share: float, generator: Generator) -> Tensor:
+        """Persons (B, J, 3), z up, a share of them with a body of the table.
+
+        Every source's bodies are drawn as often as the other's, and all bodies of one alike.
+        """
+        count = len(persons)
+        chosen = torch.rand((count,), generator=generator) < share
+        source = torch.randint(len(self.lengths), (count,), generator=generator)
+        lengths = torch.zeros((count, len(H36M17)), dtype=persons.dtype)
+        for number, bodies in enumerate(self.lengths):
+            drawn = torch.randint(len(bodies), (count,), generator=generator)
+            lengths = torch.where((source == number)[:, None], bodies[drawn], lengths)
+        return torch.where(chosen[:, None, None], with_bones_of(persons, lengths), persons)
+
+
+def with_bones_of(persons: Tensor, lengths: Tensor) -> Tensor:
+    """Persons (B, J, 3), z up, with bones of the lengths (B, J), metres, that lead to each joint.
+
+    Directions of bones stay. Heights above the ground go with the size, as an ankle's does.
+    """
+    grown = [persons[:, 0]]
+    for joint, parent in enumerate(H36M17.parents[1:], start=1):
+        direction = torch.nn.functional.normalize(persons[:, joint] - persons[:, parent], dim=-1)
+        grown.append(grown[parent] + lengths[:, joint, None] * direction)
+    changed = torch.stack(grown, 1)
+    ratio = size_of(changed, H36M17) / size_of(persons, H36M17)
+    rise = ratio * persons[..., 2].amin(1) - changed[..., 2].amin(1)
+    changed[..., 2] += rise[:, None]
+    return changed
 
 
 def with_other_bones(persons: Tensor, bone_scale: float, generator: Generator) -> Tensor:

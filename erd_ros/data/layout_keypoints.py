@@ -7,12 +7,14 @@ is built from.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from erd_ros.data.bodies import ONE_OF_BOTH
+from erd_ros.data.own_joints import OwnJoints
 from erd_ros.errors import InputError
 from erd_ros.pose import FloatArray
 from erd_ros.skeleton import H36M17, SKELETONS, Skeleton, conversion_matrix
@@ -56,6 +58,8 @@ class LayoutConfig:
                        that was found, while errors are as large and as wild as ever
     definition_share   samples of detectors that mean other places by the joints' names than motion
                        capture does, nearer or farther along the bone, left as right
+    joint_tables       files of `erd data measure-joints`: detectors whose own joints are drawn
+    joint_table_share  samples in which the joints are those of one of these detectors
     scattered_share    samples that lose single joints, and up to which probability each
     scattered
     part_share         samples that lose a part of the body: a side, the legs, an arm, the head
@@ -68,6 +72,8 @@ class LayoutConfig:
     lowest_confidence: float = 0.3
     overconfident_share: float = 0.0
     definition_share: float = 0.0
+    joint_tables: tuple[str, ...] = ()
+    joint_table_share: float = 0.5
     scattered_share: float = 0.25
     scattered: float = 0.5
     part_share: float = 0.3
@@ -86,6 +92,7 @@ class LayoutConfig:
             "exact_share",
             "overconfident_share",
             "definition_share",
+            "joint_table_share",
             "scattered_share",
             "scattered",
             "part_share",
@@ -108,6 +115,8 @@ def detect_in_layouts(
     if config.definition_share:
         points_in_camera = _otherwise_defined(points_in_camera, config, generator)
     points = _found(points_in_camera)
+    if config.joint_tables:
+        points = _as_detectors_mean(points, config, generator)
     exact = points[..., :2] / points[..., 2:]
     confidence = _confidence((len(exact), len(_FOUND)), config, generator)
     rays = exact + _errors(exact, confidence, config, generator)
@@ -131,6 +140,20 @@ def _otherwise_defined(points: Tensor, config: LayoutConfig, generator: Generato
     moved = torch.where(_chosen(persons, config.definition_share, generator)[:, None], moved, 0.0)
     bones = points - points[:, [max(parent, 0) for parent in H36M17.parents]]
     return points + moved[..., None] * bones
+
+
+def _as_detectors_mean(points: Tensor, config: LayoutConfig, generator: Generator) -> Tensor:
+    """Points (B, K, 3) with limbs' joints as detectors mean them, and the neck between them."""
+    own = _own_joints(config.joint_tables)
+    joints = own.moved(points[:, : len(H36M17)], config.joint_table_share, generator)
+    shoulders = [_INDEX[f"{side}_shoulder"] for side in ("left", "right")]
+    neck = joints[:, shoulders].mean(1, keepdim=True)
+    return torch.cat([joints, neck, points[:, _INDEX["left_ear"] :]], 1)
+
+
+@lru_cache
+def _own_joints(tables: tuple[str, ...]) -> OwnJoints:
+    return OwnJoints.read([Path(table) for table in tables])
 
 
 def _found(points: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ class Mocap:
     action              (F,) index into ``actions``
     subjects, actions   names, sorted, as the sources have them: one that two sources share is
                         one; "" is an action that the source does not name
+    split               train, val or test
     """
 
     positions_in_world: FloatArray
@@ -40,6 +41,7 @@ class Mocap:
     subjects: tuple[str, ...]
     action: Indices
     actions: tuple[str, ...]
+    split: str = "train"
 
     def __len__(self) -> int:
         return len(self.positions_in_world)
@@ -79,6 +81,7 @@ def read_mocap(folder: Path, sources: Sequence[str], split: str) -> Mocap:
         tuple(subjects.tolist()),
         action.reshape(-1),
         tuple(actions.tolist()),
+        split,
     )
 
 
