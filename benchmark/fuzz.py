@@ -201,7 +201,7 @@ def main() -> int:
     if arguments.json is not None:
         from erd_ros.report import write_json
 
-        write_json(arguments.json, rows, seed=arguments.seed, jobs=arguments.jobs)
+        write_json(arguments.json, rows, seed=arguments.seed)
     return 1 if any(row["findings"] for row in rows.values()) else 0
 
 

@@ -1,4 +1,4 @@
-"""Errors of the package. Each message names the value, the bound and the way out.
+"""Errors of the package. Each message is one line: the value, the bound and the way out.
 
 ErdError
 ├── InputError     a camera, keypoints, a pose, a parameter or a file of data is unusable
@@ -22,7 +22,7 @@ class ErdError(Exception):
     """Base of everything this package raises on purpose; caught once, at the edge."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(shortened(message))
+        super().__init__(shortened(" ".join(message.splitlines())))
 
 
 class InputError(ErdError):

@@ -7,12 +7,14 @@ import pytest
 from erd_ros.msg import Person3D
 from geometry_msgs.msg import Quaternion, Transform, Vector3
 from ros_people import scene_of
+from sensor_msgs.msg import Image
 
 from erd_ros.cues import Cues
 from erd_ros.errors import InputError
 from erd_ros.geometry.camera import Camera
 from erd_ros.geometry.camera_check import check_plausible
 from erd_ros.pose import Keypoints2D, Pose3D
+from erd_ros.ros.depth import metres_from_depth_image
 from erd_ros.ros.foreign import keypoints_from_skeleton2d, keypoints_from_zed
 from erd_ros.ros.frames import placement_of
 from erd_ros.ros.people_message import PeopleWriter
@@ -135,3 +137,16 @@ def test_a_principal_point_without_bound_is_refused():
     camera = Camera(640, 480, np.array([[500, 0, 1e200], [0, 500, 1e200], [0, 0, 1]]))
     with pytest.raises(InputError, match=r"principal point in K is \(1e\+200, 1e\+200\)"):
         check_plausible(camera)
+
+
+def test_an_error_is_one_line_whatever_it_quotes():
+    assert str(InputError("a name is 'x\ny\r\nz', expected another")) == (
+        "a name is 'x y z', expected another"
+    )
+
+
+def test_a_signalling_nan_of_a_depth_image_is_no_return():
+    values = np.array([[0x7F800001, np.float32(2.5).view(np.uint32)]], np.uint32)
+    message = Image(width=2, height=1, step=8, encoding="32FC1")
+    message.data.frombytes(values.tobytes())
+    np.testing.assert_array_equal(metres_from_depth_image(message), [[np.nan, 2.5]])

@@ -111,7 +111,9 @@ def metres_from_depth_image(message: Image) -> Metres:
     rows = np.ascontiguousarray(data.reshape(message.height, message.step)[:, :row_bytes])
     values = rows.view(kind)
     returned = (values > 0) & np.isfinite(values) if code == "f4" else ~np.isin(values, _NO_RETURN)
-    return np.where(returned, values * np.float32(metres), np.float32(np.nan)).astype(np.float32)
+    # First what is measured: a NaN of float32 may be one that warns when it is multiplied.
+    known = np.where(returned, values, 0) * np.float32(metres)
+    return np.where(returned, known, np.float32(np.nan)).astype(np.float32)
 
 
 class DepthImages:
