@@ -19,7 +19,7 @@ def camera_from_file(path: Path) -> Camera:
     cannot be used.
     """
     try:
-        camera = _camera(yaml_values(_text(path), f"camera calibration '{path}'"))
+        camera = _camera(_values(path))
     except OSError as error:
         raise InputError(
             f"camera calibration '{path}' cannot be read ({error.strerror}); give the YAML file "
@@ -39,6 +39,13 @@ def camera_from_file(path: Path) -> Camera:
     check_size(camera.width, camera.height)
     check_plausible(camera)
     return camera
+
+
+def _values(path: Path) -> Any:
+    try:
+        return yaml_values(_text(path), "it")
+    except InputError as error:
+        raise ValueError(str(error)) from error
 
 
 def _text(path: Path) -> str:
