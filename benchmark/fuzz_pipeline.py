@@ -192,7 +192,7 @@ def _published(
     generator: np.random.Generator,
 ) -> list[str]:
     """What is wrong with all that a node publishes of a scene."""
-    origin = used[-1].translation if parameters.target_frame else np.zeros(3)
+    origin = used[0].translation if parameters.target_frame else np.zeros(3)
     message = writer.write(scene, ahead_s)
     wrong = wrong_with_people(message, origin)
     if chance(generator, 0.1):
