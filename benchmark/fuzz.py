@@ -32,6 +32,7 @@ from benchmark.fuzz_episodes import (
     running_episode,
     skip_episode,
 )
+from erd_ros.report import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 # Parts of all inputs: by what can be wrong with them, and by what an input costs.
@@ -199,8 +200,6 @@ def main() -> int:
     rows = fuzz(arguments)
     show(rows)
     if arguments.json is not None:
-        from erd_ros.report import write_json
-
         write_json(arguments.json, rows, seed=arguments.seed)
     return 1 if any(row["findings"] for row in rows.values()) else 0
 

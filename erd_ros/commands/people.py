@@ -113,9 +113,8 @@ def _detect(arguments: argparse.Namespace) -> None:
         for number in range(image_count(arguments.renders)):
             image = read_image(arguments.renders, number)
             found.append(detector(image))
-            detector(
-                np.zeros_like(image)
-            )  # nobody: it must not follow a person into the next image
+            # Nobody: it must not follow a person into the next image.
+            detector(np.zeros_like(image))
     finally:
         detector.close()
     write_keypoints(arguments.out, found, detector.skeleton)

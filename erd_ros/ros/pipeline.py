@@ -115,7 +115,7 @@ class Pipeline:
         used = self._used(received, size)
         placement = self._placement(header)
         with _or_drop("not estimated"):
-            people = self._perception.update(
+            people = self._perception.update_used(
                 used.keypoints,
                 camera,
                 moment.time_s,

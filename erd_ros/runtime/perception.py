@@ -152,20 +152,34 @@ class Perception:
                           stand in the camera's optical frame
         Raises InputError when model, keypoints, ids and cues do not go together.
         """
-        size = (camera.width, camera.height) if camera else None
-        used = self.used(keypoints, size)
-        names = self._ids(used, ids, stamp_s)
-        of_persons = None if cues is None else [cues[person] for person in used.persons]
-        poses, found_with = self._estimate(used.keypoints, camera, names, of_persons)
-        seen = moved(people_from_poses(poses, names, found_with), *camera_in_output)
+        used = self.used(keypoints, (camera.width, camera.height) if camera else None)
+        return self.update_used(
+            used.keypoints,
+            camera,
+            stamp_s,
+            ids=None if ids is None else [ids[person] for person in used.persons],
+            cues=None if cues is None else [cues[person] for person in used.persons],
+            camera_in_output=camera_in_output,
+        )
+
+    def update_used(
+        self,
+        keypoints: Keypoints2D,
+        camera: Camera | None,
+        stamp_s: float,
+        *,
+        ids: Sequence[str] | None = None,
+        cues: Sequence[Cues] | None = None,
+        camera_in_output: CameraPlace = _HERE,
+    ) -> People:
+        """``update`` with what ``used`` gave, for who needs that for something else too."""
+        if ids is None:
+            ids = self._name_ids(self._tracker.update(keypoints, stamp_s))
+        poses, found_with = self._estimate(keypoints, camera, ids, cues)
+        seen = moved(people_from_poses(poses, ids, found_with), *camera_in_output)
         people = self._filter.update(seen, camera_in_output[1], stamp_s)
         self._forget_ended(people)
         return people
-
-    def _ids(self, used: Used, ids: Sequence[str] | None, stamp_s: float) -> list[str]:
-        if ids is None:
-            return self._name_ids(self._tracker.update(used.keypoints, stamp_s))
-        return [ids[person] for person in used.persons]
 
     def _estimate(
         self,
