@@ -1,6 +1,6 @@
 # make demo      see people's skeletons in metres; ARGS="--video FILE" passes arguments on
 # make test      format, lint, types, layers, unit tests, and the node over real DDS
-# make gpu       measure a machine with a graphics processor, benchmark/gpu.py; says what it lacks
+# make gpu       measure a machine with a GPU, benchmark/gpu.py; says what it lacks
 # make fuzz      a million inputs of nonsense, benchmark/fuzz.py
 # make install   what `make demo` needs, into .venv; install-test: what `make test` needs
 # make messages  erd_ros.msg and .srv anew after a change in msg/ or srv/

@@ -1,4 +1,4 @@
-"""Everything that is to be known of a machine with a graphics processor, in one command.
+"""Everything that is to be known of a machine with a GPU, in one command.
 
 Each part runs in a process of its own with a time of its own. The JSON is written after each part;
 the same command again runs what is left of it. What cannot run here says why, and the rest goes on.

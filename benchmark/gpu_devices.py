@@ -29,7 +29,7 @@ _GPU = (
 
 
 def query_gpu():
-    """What nvidia-smi says of the first graphics processor, by name. Raises BackendError."""
+    """What nvidia-smi says of the first GPU, by name. Raises BackendError."""
     command = ["nvidia-smi", f"--query-gpu={','.join(_GPU)}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
@@ -41,7 +41,7 @@ def query_gpu():
 
 
 def software(settings):
-    """Driver, graphics processor, and the packages that can use it."""
+    """Driver, GPU, and the packages that can use it."""
     try:
         yield "driver", query_gpu()
     except BackendError as error:
@@ -147,7 +147,7 @@ _CHANGES = {
 
 
 def memory(settings):
-    """Of the graphics processor, before and after the largest batch of each backend."""
+    """Of the GPU, before and after the largest batch of each backend."""
     for one in settings.contenders():
         if one.device != "cuda":
             continue
@@ -200,7 +200,7 @@ def _timed(session):
 
 
 def node(settings):
-    """erd_node over DDS, on the processor and on the graphics processor."""
+    """erd_node over DDS, on the CPU and on the GPU."""
     try:
         importlib.import_module("rclpy")
     except ImportError as error:

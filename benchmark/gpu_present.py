@@ -19,12 +19,12 @@ def print_report(parts: Parts) -> None:
 def section(parts: Parts, key: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
     """The same in Markdown, with where it was measured.
 
-    Without a graphics processor the parts alone: figures of the processor stand elsewhere.
+    Without a GPU the parts alone: figures of the CPU stand elsewhere.
     """
     gpu = key["gpu"].get("name")
     tables = list(_tables(parts))[: None if gpu else 1]
     lines = [
-        f"Written by `make gpu` on {gpu or 'no graphics processor'}, {machine['cores']} cores of "
+        f"Written by `make gpu` on {gpu or 'no GPU'}, {machine['cores']} cores of "
         f"{machine['processor']}, Python {machine['python']}, ONNX Runtime "
         f"{machine['onnxruntime']}, PyTorch {machine['torch']}; model sha256 "
         f"`{key['model_sha256'][:16]}`.",

@@ -50,7 +50,7 @@ def _eager(model, device, max_persons):
 
 
 def _compiled(model, device, max_persons):
-    # Without a graphics processor only the tracing is rehearsed: code for the CPU is not compared.
+    # Without a GPU only the tracing is rehearsed: code for the CPU is not compared.
     backend = "inductor" if device == "cuda" else "eager"
     return _eager(torch.compile(model, backend=backend), device, max_persons)
 

@@ -105,7 +105,7 @@ def cuda():
             text = re.search(rf"^{name}\((.*)\)", value.__doc__ or "", re.M)
             functions[name] = len(split(text.group(1))) if text else None
     try:
-        error = f"a graphics processor is here: {Cuda().gpu}"
+        error = f"a GPU is here: {Cuda().gpu}"
     except BackendError as refused:
         error = str(refused)
     return {"functions": functions, "members": members, "error": error}

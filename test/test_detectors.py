@@ -3,16 +3,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from real_video import frames
 
 from erd_ros.errors import BackendError, InputError
 from erd_ros.runtime.detectors import make_detector
 from erd_ros.skeleton import BLAZEPOSE33
 
 ROOT = Path(__file__).parents[1]
-MEDIA = Path(os.environ.get("ERD_DATA", ROOT.parent / "shared")) / "media"
 
 
 @pytest.fixture(params=["mediapipe", "people"])
@@ -22,21 +21,6 @@ def detector(request):
     made = make_detector(request.param)
     yield made
     made.close()
-
-
-def frames(name, first, last):
-    video = MEDIA / name
-    if not video.is_file():
-        pytest.skip(f"{video} is not there")
-    capture = cv2.VideoCapture(str(video))
-    images = []
-    for index in range(last):
-        ok, image_bgr = capture.read()
-        assert ok
-        if index >= first:
-            images.append(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB))
-    capture.release()
-    return images
 
 
 def joint(keypoints, name):
@@ -68,7 +52,7 @@ def test_an_empty_room_holds_nobody(detector):
 
 def test_left_is_the_persons_left(detector):
     """The man turns his back to the camera: his left is on the image's left, mirrored as well."""
-    image = frames("one_person_indoor.mp4", 300, 301)[0]
+    image = next(frames("one_person_indoor.mp4", 300, 301))
     for view in (image, image[:, ::-1]):
         keypoints = [detector(view) for _ in range(8)][-1]
         for part in ("ear", "shoulder", "elbow", "hip"):
@@ -83,7 +67,7 @@ def test_pixels_count_from_the_centre_of_the_first_pixel(detector):
     """
     sums = []
     for index in (140, 300, 560):
-        image = frames("one_person_indoor.mp4", index, index + 1)[0]
+        image = next(frames("one_person_indoor.mp4", index, index + 1))
         pair = []
         for view in (image, image[:, ::-1]):
             single = make_detector("mediapipe")
@@ -97,7 +81,7 @@ def test_pixels_count_from_the_centre_of_the_first_pixel(detector):
 
 
 def test_images_of_any_size_and_layout_in_memory(detector):
-    image = frames("one_person_indoor.mp4", 300, 301)[0]
+    image = next(frames("one_person_indoor.mp4", 300, 301))
     expected = [detector(image) for _ in range(5)][-1]
     padded = np.zeros((*image.shape[:2], 4), np.uint8)
     padded[..., :3] = image

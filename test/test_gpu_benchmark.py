@@ -97,7 +97,7 @@ def test_what_the_processor_can_do_is_measured(rehearsal, rows):
 def test_the_page_has_the_parts_and_reasons_and_on_a_graphics_processor_the_figures(rehearsal):
     _, figures, page = rehearsal
     row = "| onnxruntime, half, 1 thread |"
-    assert "Written by `make gpu` on no graphics processor" in page
+    assert "Written by `make gpu` on no GPU" in page
     assert "| self_test | done |" in page
     assert "- Not here: self_test, engines, node: TensorRT" in page
     assert row not in page

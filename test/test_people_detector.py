@@ -1,18 +1,13 @@
 """Everybody in a stream of images: real video through the finder and the landmark network."""
 
-import os
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
+from real_video import frames
 
 from erd_ros.errors import BackendError, InputError
 from erd_ros.runtime.detectors.people_detector import PeopleConfig, PeopleDetector
 from erd_ros.runtime.detectors.schedule import ScheduleConfig
 
-ROOT = Path(__file__).parents[1]
-MEDIA = Path(os.environ.get("ERD_DATA", ROOT.parent / "shared")) / "media"
 INDOOR, OUTDOOR = "one_person_indoor.mp4", "two_people_outdoor.mp4"
 
 
@@ -21,19 +16,6 @@ def detector():
     made = PeopleDetector()
     yield made
     made.close()
-
-
-def frames(name, first, last):
-    video = MEDIA / name
-    if not video.is_file():
-        pytest.skip(f"{video} is not there")
-    capture = cv2.VideoCapture(str(video))
-    for _ in range(first):
-        assert capture.grab()
-    for _ in range(first, last):
-        there, image_bgr = capture.read()
-        assert there
-        yield cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
 
 
 def watch(detector, images, rate=30):
